@@ -1,0 +1,102 @@
+"""Errors that teach: what was expected, what was received, what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """`"; did you mean 'strides'?"` for the known name nearest to `word`, else `""`.
+
+    >>> did_you_mean("stride", ["strides", "padding"])
+    "; did you mean 'strides'?"
+    """
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean '{names[near[0]]}'?" if near else ""
+
+
+def check_keywords(function: Callable[..., Any], called: str, keywords: Iterable[str]) -> None:
+    """Raise the TypeError that names the misspelt keyword of a call, before the call is made."""
+    parameters = _parameters(function)
+    for keyword in keywords:
+        if keyword not in parameters:
+            hint = did_you_mean(keyword, parameters) or f"; it takes {', '.join(parameters)}"
+            raise TypeError(f"{called}: unexpected argument '{keyword}'{hint}")
+
+
+def teaches_keywords(function: F) -> F:
+    """Decorator: a misspelt keyword gets a TypeError with the nearest right one."""
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            check_keywords(function, function.__name__, kwargs)
+        return function(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+class TeachesKeywords:
+    """Base of every class that users construct: its constructor's misspelt keywords are named."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            check_keywords(cls, cls.__name__, kwargs)
+        return super().__new__(cls)
+
+
+def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]:
+    """A module's `__getattr__` that suggests the nearest public name."""
+    public = sorted(names)
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(
+            f"module '{module}' has no attribute '{name}'{did_you_mean(name, public)}"
+        )
+
+    return __getattr__
+
+
+def lookup(kind: str, name: str, table: dict[str, Any]) -> Any:
+    """`table[name]`, or a ValueError that lists what there is and suggests the nearest.
+
+    >>> lookup("activation", "rleu", {"relu": max, "tanh": min})
+    Traceback (most recent call last):
+    ValueError: Unknown activation; did you mean 'relu'? Known: relu, tanh. Received: 'rleu'
+    """
+    try:
+        return table[name]
+    except KeyError:
+        hint = did_you_mean(name, table)
+        raise ValueError(
+            f"Unknown {kind}{hint or '.'} Known: {', '.join(sorted(table))}. Received: {name!r}"
+        ) from None
+
+
+@functools.lru_cache(maxsize=512)
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Keyword names a function takes; a class adds those that its `**kwargs` hands to its bases."""
+    if not isinstance(function, type):
+        return _named(function)[0]
+    names: list[str] = []
+    for base in function.__mro__:
+        if "__init__" in vars(base) and base is not object:
+            own, more = _named(base.__init__)
+            names += [name for name in own[1:] if name not in names]
+            if not more:
+                break
+    return tuple(names)
+
+
+def _named(function: Callable[..., Any]) -> tuple[tuple[str, ...], bool]:
+    parameters = inspect.signature(function).parameters.values()
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    names = tuple(p.name for p in parameters if p.kind not in variadic)
+    return names, any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)

@@ -1,0 +1,33 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, embedsignature=False
+"""The compiled kernels: convolution, pooling and matrix products over buffers.
+
+Every operation has a textbook implementation (reference.pxi: read it first) and a fast one
+(conv.pxi, gemm.pxi, pool.pxi: drivers that cut the work into blocks, over the C microkernels of
+micro.h). Both are rows of one table (table.pxi), where the first row that serves a geometry wins;
+the functions there are the doors that Python calls. A door checks its arguments once, makes them
+contiguous, allocates the result and runs a row, which holds no GIL.
+
+Layouts are NHWC for images and HWIO for weights, float32 or float64. Kernels overwrite their
+results and never write to their arguments.
+"""
+cimport cython
+from libc.stdint cimport int32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+import os
+
+import numpy as np
+
+ctypedef fused real:
+    float
+    double
+
+include "geometry.pxi"
+include "reference.pxi"
+include "micro.pxi"
+include "conv.pxi"
+include "gemm.pxi"
+include "pool.pxi"
+include "table.pxi"

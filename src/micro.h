@@ -1,0 +1,86 @@
+/* What a driver calls: the table of microkernels, one per instruction set and dtype.
+ *
+ * A microkernel is the innermost register block of an operation. It exists once, as a body over
+ * the vector type of simd.h (micro_*.inl), and is compiled by each isa_*.c into a table; the
+ * drivers in Cython cut the work into blocks and pick the function by block size. All strides are
+ * in elements. Nothing here knows Python.
+ */
+#ifndef CNN_EXT_MICRO_H
+#define CNN_EXT_MICRO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MICRO_MAX_VECTORS 2 /* a block spans 1 or 2 vectors of output channels ... */
+#define MICRO_MAX_ROWS 14   /* ... and at most 14 rows (pixels, or weight rows) */
+
+/* A stretch of contiguous input that meets consecutive weight rows: one tap of the window or,
+ * where neighbouring taps touch in memory, a whole row of them. */
+typedef struct {
+    ptrdiff_t offset, length;
+} tap_run;
+
+/* The part of a pooling window that lies inside the image, and where it starts:
+ * tap (i, j) of it is at x[i * x_row + j * x_pixel] and has the number first + i * kw + j. */
+typedef struct {
+    ptrdiff_t rows, cols, x_row, x_pixel, channels;
+    int32_t first, kw;
+} pool_window;
+
+typedef enum {
+    MAX_POOL,
+    MAX_POOL_BACKWARD,
+    MAX_POOL_GATHER,
+    AVERAGE_POOL,
+    AVERAGE_POOL_BACKWARD,
+    POOL_OPS
+} pool_op;
+
+#define MICRO_KERNELS(REAL, SUFFIX)                                                                \
+    /* y[p][c] (+)= sum over runs r, i < length: x[p * x_pixel + r.offset + i] * w[k][c],          \
+     * k counting all (r, i); w[k] is w_row apart, y[p] is y_pixel apart; c < channels, which      \
+     * fills all vectors but the last; w is readable over whole vectors. */                        \
+    typedef void (*conv_block_##SUFFIX)(const REAL *x, ptrdiff_t x_pixel, const tap_run *runs,     \
+                                        ptrdiff_t n_runs, const REAL *w, ptrdiff_t w_row, REAL *y, \
+                                        ptrdiff_t y_pixel, ptrdiff_t channels, int accumulate);    \
+    /* w[r][c] += sum over i < rows, j < cols:                                                     \
+     *     x[i * x_row + j * x_pixel + r] * g[i * g_row + j * g_pixel + c];                        \
+     * w[r] is w_row apart; c < channels as above; g is readable over whole vectors. */            \
+    typedef void (*outer_block_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t x_pixel,        \
+                                         const REAL *g, ptrdiff_t g_row, ptrdiff_t g_pixel,        \
+                                         ptrdiff_t rows, ptrdiff_t cols, REAL *w, ptrdiff_t w_row, \
+                                         ptrdiff_t channels);                                      \
+    /* One output pixel, with window->channels values at y and at argmax. The forward and gather   \
+     * kernels read x and write y; the backward kernels read y, a gradient, and add to x. */       \
+    typedef void (*pool_pixel_##SUFFIX)(REAL *x, REAL *y, int32_t *argmax,                         \
+                                        const pool_window *window);                                \
+    typedef struct {                                                                               \
+        ptrdiff_t lanes; /* elements of a vector */                                                \
+        /* [vectors - 1][rows - 1]; with v + 1 vectors there are block_rows[v] of them */          \
+        ptrdiff_t block_rows[MICRO_MAX_VECTORS];                                                   \
+        conv_block_##SUFFIX conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                        \
+        outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                      \
+        pool_pixel_##SUFFIX pool[POOL_OPS];                                                        \
+    } micro_##SUFFIX;
+
+MICRO_KERNELS(float, f32)
+MICRO_KERNELS(double, f64)
+
+typedef struct {
+    const char *isa;
+    const micro_f32 *f32;
+    const micro_f64 *f64;
+} micro_table;
+
+/* The table of the named instruction set, or the best of this CPU for NULL;
+ * NULL if it is unknown, not in this build, or not in this CPU. */
+const micro_table *micro_for(const char *isa);
+
+/* Names of the instruction sets that this build and this CPU have, best first, NULL-terminated. */
+const char *const *micro_isas(void);
+
+/* Kernels flush denormals: enter returns the CPU's state, leave restores it. */
+unsigned long long flush_denormals_enter(void);
+void flush_denormals_leave(unsigned long long state);
+
+#endif

@@ -1,0 +1,55 @@
+/* Fills one micro_table: included by each isa_*.c, which defines
+ *   ISA            its name
+ *   VECTOR_BYTES   the width of its registers
+ *   ROWS_1 ROWS_2  the tallest register block with one and with two vectors of channels:
+ *                  accumulators, weights and a broadcast must fit its registers
+ */
+#include <string.h>
+
+#include "micro.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+/* Accumulator arrays become registers only if the loops over them vanish. */
+#define UNROLL _Pragma("GCC unroll 16")
+
+#define PASTE_(op, suffix, isa) op##_##suffix##__##isa
+#define PASTE(op, suffix, isa) PASTE_(op, suffix, isa)
+#define NAME(op) PASTE(op, SUFFIX, ISA)
+#define PASTE_TABLE_(isa) micro_table_##isa
+#define PASTE_TABLE(isa) PASTE_TABLE_(isa)
+#define QUOTE_(text) #text
+#define QUOTE(text) QUOTE_(text)
+
+/* UP_TO(n, X, v) is X(1, v) X(2, v) ... X(n, v). */
+#define UP_TO_1(X, v) X(1, v)
+#define UP_TO_2(X, v) UP_TO_1(X, v) X(2, v)
+#define UP_TO_3(X, v) UP_TO_2(X, v) X(3, v)
+#define UP_TO_4(X, v) UP_TO_3(X, v) X(4, v)
+#define UP_TO_5(X, v) UP_TO_4(X, v) X(5, v)
+#define UP_TO_6(X, v) UP_TO_5(X, v) X(6, v)
+#define UP_TO_7(X, v) UP_TO_6(X, v) X(7, v)
+#define UP_TO_8(X, v) UP_TO_7(X, v) X(8, v)
+#define UP_TO_9(X, v) UP_TO_8(X, v) X(9, v)
+#define UP_TO_10(X, v) UP_TO_9(X, v) X(10, v)
+#define UP_TO_11(X, v) UP_TO_10(X, v) X(11, v)
+#define UP_TO_12(X, v) UP_TO_11(X, v) X(12, v)
+#define UP_TO_13(X, v) UP_TO_12(X, v) X(13, v)
+#define UP_TO_14(X, v) UP_TO_13(X, v) X(14, v)
+#define UP_TO_(n, X, v) UP_TO_##n(X, v)
+#define UP_TO(n, X, v) UP_TO_(n, X, v)
+
+#define REAL float
+#define SUFFIX f32
+#include "micro_dtype.inl"
+#undef REAL
+#undef SUFFIX
+
+#define REAL double
+#define SUFFIX f64
+#include "micro_dtype.inl"
+
+const micro_table PASTE_TABLE(ISA) = {
+    .isa = QUOTE(ISA),
+    .f32 = &PASTE(micro, f32, ISA),
+    .f64 = &PASTE(micro, f64, ISA),
+};

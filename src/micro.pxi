@@ -1,0 +1,143 @@
+"""The microkernel table that drivers run on, and the choice of the instruction set."""
+
+
+cdef extern from "micro.h" nogil:
+    enum:
+        MICRO_MAX_VECTORS
+        MICRO_MAX_ROWS
+
+    ctypedef struct tap_run:
+        Py_ssize_t offset, length
+
+    ctypedef struct pool_window:
+        Py_ssize_t rows, cols, x_row, x_pixel, channels
+        int32_t first, kw
+
+    enum:
+        MAX_POOL
+        MAX_POOL_BACKWARD
+        MAX_POOL_GATHER
+        AVERAGE_POOL
+        AVERAGE_POOL_BACKWARD
+        POOL_OPS
+
+    ctypedef void (*conv_block_f32)(
+        const float* x, Py_ssize_t x_pixel, const tap_run* runs, Py_ssize_t n_runs, const float* w,
+        Py_ssize_t w_row, float* y, Py_ssize_t y_pixel, Py_ssize_t channels, int accumulate) noexcept
+    ctypedef void (*conv_block_f64)(
+        const double* x, Py_ssize_t x_pixel, const tap_run* runs, Py_ssize_t n_runs,
+        const double* w, Py_ssize_t w_row, double* y, Py_ssize_t y_pixel, Py_ssize_t channels,
+        int accumulate) noexcept
+    ctypedef void (*outer_block_f32)(
+        const float* x, Py_ssize_t x_row, Py_ssize_t x_pixel, const float* g, Py_ssize_t g_row,
+        Py_ssize_t g_pixel, Py_ssize_t rows, Py_ssize_t cols, float* w, Py_ssize_t w_row,
+        Py_ssize_t channels) noexcept
+    ctypedef void (*outer_block_f64)(
+        const double* x, Py_ssize_t x_row, Py_ssize_t x_pixel, const double* g, Py_ssize_t g_row,
+        Py_ssize_t g_pixel, Py_ssize_t rows, Py_ssize_t cols, double* w, Py_ssize_t w_row,
+        Py_ssize_t channels) noexcept
+
+    ctypedef void (*pool_pixel_f32)(
+        float* x, float* y, int32_t* argmax, const pool_window* window) noexcept
+    ctypedef void (*pool_pixel_f64)(
+        double* x, double* y, int32_t* argmax, const pool_window* window) noexcept
+
+    ctypedef struct micro_f32:
+        Py_ssize_t lanes
+        Py_ssize_t* block_rows
+        conv_block_f32 conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        outer_block_f32 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        pool_pixel_f32 pool[POOL_OPS]
+
+    ctypedef struct micro_f64:
+        Py_ssize_t lanes
+        Py_ssize_t* block_rows
+        conv_block_f64 conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        outer_block_f64 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        pool_pixel_f64 pool[POOL_OPS]
+
+    ctypedef struct micro_table:
+        const char* isa
+        const micro_f32* f32
+        const micro_f64* f64
+
+    const micro_table* micro_for(const char* isa)
+    const char** micro_isas()
+    unsigned long long flush_denormals_enter()
+    void flush_denormals_leave(unsigned long long state)
+
+
+cdef const micro_table* micro = NULL
+
+
+def isas():
+    """Names of the instruction sets that this build and this CPU have, best first."""
+    cdef const char** names = micro_isas()
+    cdef list found = []
+    while names[len(found)] != NULL:
+        found.append(names[len(found)].decode())
+    return found
+
+
+def isa():
+    """Name of the instruction set in use."""
+    return micro.isa.decode()
+
+
+def set_isa(name=None):
+    """Run the fast kernels on the named instruction set; the best of this CPU for None."""
+    global micro
+    cdef const micro_table* table
+    if name is None:
+        table = micro_for(NULL)
+    else:
+        encoded = str(name).encode()
+        table = micro_for(encoded)
+    if table == NULL:
+        raise ValueError(
+            f"the instruction set (CNN_EXT_ISA) must be one that this build and this CPU have: "
+            f"{', '.join(isas())}. Received: {name!r}"
+        )
+    micro = table
+
+
+set_isa(os.environ.get("CNN_EXT_ISA") or None)
+
+
+# A driver is one body for float and double: these pick the dtype's half of the table.
+
+cdef inline Py_ssize_t lanes(real* dtype) noexcept nogil:
+    return micro.f32.lanes if real is float else micro.f64.lanes
+
+
+cdef inline Py_ssize_t block_rows(real* dtype, Py_ssize_t vectors) noexcept nogil:
+    if real is float:
+        return micro.f32.block_rows[vectors - 1]
+    else:
+        return micro.f64.block_rows[vectors - 1]
+
+
+cdef inline void conv_block(
+    Py_ssize_t rows, Py_ssize_t vectors, const real* x, Py_ssize_t x_pixel, const tap_run* runs,
+    Py_ssize_t n_runs, const real* w, Py_ssize_t w_row, real* y, Py_ssize_t y_pixel,
+    Py_ssize_t channels, bint accumulate,
+) noexcept nogil:
+    if real is float:
+        micro.f32.conv_block[vectors - 1][rows - 1](
+            x, x_pixel, runs, n_runs, w, w_row, y, y_pixel, channels, accumulate)
+    else:
+        micro.f64.conv_block[vectors - 1][rows - 1](
+            x, x_pixel, runs, n_runs, w, w_row, y, y_pixel, channels, accumulate)
+
+
+cdef inline void outer_block(
+    Py_ssize_t rows, Py_ssize_t vectors, const real* x, Py_ssize_t x_row, Py_ssize_t x_pixel,
+    const real* g, Py_ssize_t g_row, Py_ssize_t g_pixel, Py_ssize_t n_rows, Py_ssize_t n_cols,
+    real* w, Py_ssize_t w_row, Py_ssize_t channels,
+) noexcept nogil:
+    if real is float:
+        micro.f32.outer_block[vectors - 1][rows - 1](
+            x, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels)
+    else:
+        micro.f64.outer_block[vectors - 1][rows - 1](
+            x, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels)

@@ -1,0 +1,71 @@
+/* The register blocks of convolution and of matrix products: see micro.h for their arguments.
+ *
+ * `rows` and `vectors` are constants at every call (micro_dtype.inl), so that `acc` lives in
+ * registers. Per weight row a conv_block loads `vectors` vectors and broadcasts `rows` inputs for
+ * rows * vectors multiply-adds: 14 x 2 on 32 registers and 5 x 2 on 16 keep the multipliers, not
+ * the loads, busy. Strides, taps and dilation are run-time numbers and cost nothing measurable.
+ */
+static ALWAYS_INLINE void NAME(conv_block)(const int rows, const int vectors, const REAL *x,
+                                           ptrdiff_t x_pixel, const tap_run *runs,
+                                           ptrdiff_t n_runs, const REAL *w, ptrdiff_t w_row,
+                                           REAL *y, ptrdiff_t y_pixel, ptrdiff_t channels,
+                                           int accumulate) {
+    vec acc[MICRO_MAX_ROWS][MICRO_MAX_VECTORS] = {0};
+    for (ptrdiff_t run = 0; run < n_runs; run++) {
+        const REAL *input = x + runs[run].offset;
+        for (ptrdiff_t i = 0; i < runs[run].length; i++, w += w_row) {
+            vec weight[MICRO_MAX_VECTORS];
+            UNROLL for (int v = 0; v < vectors; v++) weight[v] = NAME(load)(w + v * LANES);
+            UNROLL for (int r = 0; r < rows; r++) {
+                UNROLL for (int v = 0; v < vectors; v++) {
+                    acc[r][v] += input[r * x_pixel + i] * weight[v];
+                }
+            }
+        }
+    }
+    const int full = channels == vectors * LANES ? vectors : vectors - 1;
+    const ptrdiff_t rest = channels - full * LANES;
+    UNROLL for (int r = 0; r < rows; r++) {
+        REAL *out = y + r * y_pixel;
+        UNROLL for (int v = 0; v < vectors; v++) {
+            REAL *p = out + v * LANES;
+            if (v < full) {
+                NAME(store)(p, accumulate ? NAME(load)(p) + acc[r][v] : acc[r][v]);
+            } else {
+                vec old = accumulate ? NAME(load_partial)(p, rest) : (vec){0};
+                NAME(store_partial)(p, old + acc[r][v], rest);
+            }
+        }
+    }
+}
+
+static ALWAYS_INLINE void NAME(outer_block)(const int rows, const int vectors, const REAL *x,
+                                            ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g,
+                                            ptrdiff_t g_row, ptrdiff_t g_pixel, ptrdiff_t n_rows,
+                                            ptrdiff_t n_cols, REAL *w, ptrdiff_t w_row,
+                                            ptrdiff_t channels) {
+    vec acc[MICRO_MAX_ROWS][MICRO_MAX_VECTORS] = {0};
+    for (ptrdiff_t i = 0; i < n_rows; i++) {
+        const REAL *input = x + i * x_row;
+        const REAL *grad = g + i * g_row;
+        for (ptrdiff_t j = 0; j < n_cols; j++, input += x_pixel, grad += g_pixel) {
+            vec value[MICRO_MAX_VECTORS];
+            UNROLL for (int v = 0; v < vectors; v++) value[v] = NAME(load)(grad + v * LANES);
+            UNROLL for (int r = 0; r < rows; r++) {
+                UNROLL for (int v = 0; v < vectors; v++) acc[r][v] += input[r] * value[v];
+            }
+        }
+    }
+    const int full = channels == vectors * LANES ? vectors : vectors - 1;
+    const ptrdiff_t rest = channels - full * LANES;
+    UNROLL for (int r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            REAL *p = w + r * w_row + v * LANES;
+            if (v < full) {
+                NAME(store)(p, NAME(load)(p) + acc[r][v]);
+            } else {
+                NAME(store_partial)(p, NAME(load_partial)(p, rest) + acc[r][v], rest);
+            }
+        }
+    }
+}

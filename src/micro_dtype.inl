@@ -1,0 +1,51 @@
+/* Every body for one REAL, and its functions by block size. */
+#include "simd.h"
+
+#include "micro_conv.inl"
+#include "micro_pool.inl"
+
+#define CONV_BLOCK(rows, vectors)                                                                  \
+    static void NAME(conv_block_##rows##x##vectors)(                                               \
+        const REAL *x, ptrdiff_t x_pixel, const tap_run *runs, ptrdiff_t n_runs, const REAL *w,    \
+        ptrdiff_t w_row, REAL *y, ptrdiff_t y_pixel, ptrdiff_t channels, int accumulate) {         \
+        NAME(conv_block)                                                                           \
+        (rows, vectors, x, x_pixel, runs, n_runs, w, w_row, y, y_pixel, channels, accumulate);     \
+    }
+#define OUTER_BLOCK(rows, vectors)                                                                 \
+    static void NAME(outer_block_##rows##x##vectors)(                                              \
+        const REAL *x, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, ptrdiff_t g_row,         \
+        ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols, REAL *w, ptrdiff_t w_row,           \
+        ptrdiff_t channels) {                                                                      \
+        NAME(outer_block)                                                                          \
+        (rows, vectors, x, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels); \
+    }
+UP_TO(ROWS_1, CONV_BLOCK, 1)
+UP_TO(ROWS_2, CONV_BLOCK, 2)
+UP_TO(ROWS_1, OUTER_BLOCK, 1)
+UP_TO(ROWS_2, OUTER_BLOCK, 2)
+
+#define CONV_ENTRY(rows, vectors) NAME(conv_block_##rows##x##vectors),
+#define OUTER_ENTRY(rows, vectors) NAME(outer_block_##rows##x##vectors),
+#define MICRO_TYPE_(suffix) micro_##suffix
+#define MICRO_TYPE(suffix) MICRO_TYPE_(suffix)
+
+static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
+    .lanes = LANES,
+    .block_rows = {ROWS_1, ROWS_2},
+    .conv_block = {{UP_TO(ROWS_1, CONV_ENTRY, 1)}, {UP_TO(ROWS_2, CONV_ENTRY, 2)}},
+    .outer_block = {{UP_TO(ROWS_1, OUTER_ENTRY, 1)}, {UP_TO(ROWS_2, OUTER_ENTRY, 2)}},
+    .pool = {[MAX_POOL] = NAME(max_pool),
+             [MAX_POOL_BACKWARD] = NAME(max_pool_backward),
+             [MAX_POOL_GATHER] = NAME(max_pool_gather),
+             [AVERAGE_POOL] = NAME(average_pool),
+             [AVERAGE_POOL_BACKWARD] = NAME(average_pool_backward)},
+};
+
+#undef CONV_BLOCK
+#undef OUTER_BLOCK
+#undef CONV_ENTRY
+#undef OUTER_ENTRY
+#undef MICRO_TYPE_
+#undef MICRO_TYPE
+#undef vec
+#undef LANES

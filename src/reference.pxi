@@ -1,0 +1,218 @@
+"""The textbook kernels: each is its formula, loop by loop. The oracle of every fast kernel."""
+
+
+def conv2d_forward_reference(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] weight, real[:, :, :, ::1] y, Geometry g
+):
+    """y[n, i, j, o] = sum over kh, kw, c of x[n, i * stride - pad + kh * dilation, .., c]
+    * weight[kh, kw, c, o], where c runs over the input channels of o's group."""
+    cdef Py_ssize_t n, i, j, o, kh, kw, c, ih, iw, first
+    cdef Py_ssize_t c_group = g.c_in // g.groups, o_group = g.c_out // g.groups
+    cdef double total
+    with nogil:
+        for n in range(g.n):
+            for i in range(g.oh):
+                for j in range(g.ow):
+                    for o in range(g.c_out):
+                        first = o // o_group * c_group
+                        total = 0
+                        for kh in range(g.kh):
+                            ih = i * g.stride_h - g.pad_top + kh * g.dilation_h
+                            if not 0 <= ih < g.h:
+                                continue
+                            for kw in range(g.kw):
+                                iw = j * g.stride_w - g.pad_left + kw * g.dilation_w
+                                if not 0 <= iw < g.w:
+                                    continue
+                                for c in range(c_group):
+                                    total += (<double> x[n, ih, iw, first + c]
+                                              * weight[kh, kw, c, o])
+                        y[n, i, j, o] = <real> total
+
+
+def conv2d_backward_input_reference(
+    const real[:, :, :, ::1] grad_y, const real[:, :, :, ::1] weight,
+    real[:, :, :, ::1] grad_x, Geometry g
+):
+    """Each y[n, i, j, o] hands its gradient to the x it read, times the weight it read it with."""
+    cdef Py_ssize_t n, i, j, o, kh, kw, c, ih, iw, first
+    cdef Py_ssize_t c_group = g.c_in // g.groups, o_group = g.c_out // g.groups
+    with nogil:
+        grad_x[:, :, :, :] = 0
+        for n in range(g.n):
+            for i in range(g.oh):
+                for j in range(g.ow):
+                    for o in range(g.c_out):
+                        first = o // o_group * c_group
+                        for kh in range(g.kh):
+                            ih = i * g.stride_h - g.pad_top + kh * g.dilation_h
+                            if not 0 <= ih < g.h:
+                                continue
+                            for kw in range(g.kw):
+                                iw = j * g.stride_w - g.pad_left + kw * g.dilation_w
+                                if not 0 <= iw < g.w:
+                                    continue
+                                for c in range(c_group):
+                                    grad_x[n, ih, iw, first + c] += (
+                                        grad_y[n, i, j, o] * weight[kh, kw, c, o])
+
+
+def conv2d_backward_weight_reference(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] grad_y,
+    real[:, :, :, ::1] grad_weight, Geometry g
+):
+    """grad_weight[kh, kw, c, o] = sum over n, i, j of x[n, i * stride - pad + kh * dilation, .., c]
+    * grad_y[n, i, j, o]."""
+    cdef Py_ssize_t n, i, j, o, kh, kw, c, ih, iw, first
+    cdef Py_ssize_t c_group = g.c_in // g.groups, o_group = g.c_out // g.groups
+    cdef double total
+    with nogil:
+        for kh in range(g.kh):
+            for kw in range(g.kw):
+                for c in range(c_group):
+                    for o in range(g.c_out):
+                        first = o // o_group * c_group
+                        total = 0
+                        for n in range(g.n):
+                            for i in range(g.oh):
+                                ih = i * g.stride_h - g.pad_top + kh * g.dilation_h
+                                if not 0 <= ih < g.h:
+                                    continue
+                                for j in range(g.ow):
+                                    iw = j * g.stride_w - g.pad_left + kw * g.dilation_w
+                                    if not 0 <= iw < g.w:
+                                        continue
+                                    total += <double> x[n, ih, iw, first + c] * grad_y[n, i, j, o]
+                        grad_weight[kh, kw, c, o] = <real> total
+
+
+def max_pool2d_forward_reference(
+    const real[:, :, :, ::1] x, real[:, :, :, ::1] y, int32_t[:, :, :, ::1] argmax, Geometry g
+):
+    """y is the largest x of the window that lies in the image, argmax its tap kh * g.kw + kw.
+
+    The first of equals wins; a NaN wins over every number.
+    """
+    cdef Py_ssize_t n, i, j, c, kh, kw, ih, iw
+    cdef int32_t best
+    cdef real value
+    with nogil:
+        for n in range(g.n):
+            for i in range(g.oh):
+                for j in range(g.ow):
+                    for c in range(g.c_in):
+                        best = -1
+                        for kh in range(g.kh):
+                            ih = i * g.stride_h - g.pad_top + kh
+                            if not 0 <= ih < g.h:
+                                continue
+                            for kw in range(g.kw):
+                                iw = j * g.stride_w - g.pad_left + kw
+                                if not 0 <= iw < g.w:
+                                    continue
+                                value = x[n, ih, iw, c]
+                                if (best < 0 or value > y[n, i, j, c]
+                                        or (value != value and y[n, i, j, c] == y[n, i, j, c])):
+                                    best = <int32_t> (kh * g.kw + kw)
+                                    y[n, i, j, c] = value
+                        argmax[n, i, j, c] = best
+
+
+def max_pool2d_backward_reference(
+    const real[:, :, :, ::1] grad_y, const int32_t[:, :, :, ::1] argmax,
+    real[:, :, :, ::1] grad_x, Geometry g
+):
+    """Scatter: the x at each argmax receives that window's gradient."""
+    cdef Py_ssize_t n, i, j, c, ih, iw
+    with nogil:
+        grad_x[:, :, :, :] = 0
+        for n in range(g.n):
+            for i in range(g.oh):
+                for j in range(g.ow):
+                    for c in range(g.c_in):
+                        ih = i * g.stride_h - g.pad_top + argmax[n, i, j, c] // g.kw
+                        iw = j * g.stride_w - g.pad_left + argmax[n, i, j, c] % g.kw
+                        if 0 <= ih < g.h and 0 <= iw < g.w:
+                            grad_x[n, ih, iw, c] += grad_y[n, i, j, c]
+
+
+def max_pool2d_gather_reference(
+    const real[:, :, :, ::1] x, const int32_t[:, :, :, ::1] argmax, real[:, :, :, ::1] y, Geometry g
+):
+    """Gather, the transpose of the scatter: y is the x at each argmax."""
+    cdef Py_ssize_t n, i, j, c, ih, iw
+    with nogil:
+        for n in range(g.n):
+            for i in range(g.oh):
+                for j in range(g.ow):
+                    for c in range(g.c_in):
+                        ih = i * g.stride_h - g.pad_top + argmax[n, i, j, c] // g.kw
+                        iw = j * g.stride_w - g.pad_left + argmax[n, i, j, c] % g.kw
+                        y[n, i, j, c] = 0
+                        if 0 <= ih < g.h and 0 <= iw < g.w:
+                            y[n, i, j, c] = x[n, ih, iw, c]
+
+
+def average_pool2d_forward_reference(
+    const real[:, :, :, ::1] x, real[:, :, :, ::1] y, Geometry g
+):
+    """y is the mean of the window's x that lie in the image."""
+    cdef Py_ssize_t n, i, j, c, kh, kw, ih, iw, count
+    cdef double total
+    with nogil:
+        for n in range(g.n):
+            for i in range(g.oh):
+                for j in range(g.ow):
+                    for c in range(g.c_in):
+                        total, count = 0, 0
+                        for kh in range(g.kh):
+                            ih = i * g.stride_h - g.pad_top + kh
+                            if not 0 <= ih < g.h:
+                                continue
+                            for kw in range(g.kw):
+                                iw = j * g.stride_w - g.pad_left + kw
+                                if 0 <= iw < g.w:
+                                    total += x[n, ih, iw, c]
+                                    count += 1
+                        y[n, i, j, c] = <real> (total / count)
+
+
+def average_pool2d_backward_reference(
+    const real[:, :, :, ::1] grad_y, real[:, :, :, ::1] grad_x, Geometry g
+):
+    """Each x of a window receives an equal share of its gradient."""
+    cdef Py_ssize_t n, i, j, c, kh, kw, ih, iw, count
+    with nogil:
+        grad_x[:, :, :, :] = 0
+        for n in range(g.n):
+            for i in range(g.oh):
+                for j in range(g.ow):
+                    count = 0
+                    for kh in range(g.kh):
+                        ih = i * g.stride_h - g.pad_top + kh
+                        for kw in range(g.kw):
+                            iw = j * g.stride_w - g.pad_left + kw
+                            count += 0 <= ih < g.h and 0 <= iw < g.w
+                    for kh in range(g.kh):
+                        ih = i * g.stride_h - g.pad_top + kh
+                        for kw in range(g.kw):
+                            iw = j * g.stride_w - g.pad_left + kw
+                            if 0 <= ih < g.h and 0 <= iw < g.w:
+                                for c in range(g.c_in):
+                                    grad_x[n, ih, iw, c] += grad_y[n, i, j, c] / count
+
+
+def gemm_reference(
+    const real[:, ::1] a, const real[:, ::1] b, real[:, ::1] c, bint transpose_a, bint transpose_b
+):
+    """c[i, j] = sum over k of a[i, k] * b[k, j], either read transposed."""
+    cdef Py_ssize_t i, j, k, inner = a.shape[0] if transpose_a else a.shape[1]
+    cdef double total
+    with nogil:
+        for i in range(c.shape[0]):
+            for j in range(c.shape[1]):
+                total = 0
+                for k in range(inner):
+                    total += (<double> (a[k, i] if transpose_a else a[i, k])
+                              * (b[j, k] if transpose_b else b[k, j]))
+                c[i, j] = <real> total

@@ -1,0 +1,31 @@
+/* The vector type that kernel bodies are written over: VECTOR_BYTES wide, of REAL elements.
+ *
+ * Vectors of the GNU C extension have + - * and compile to any instruction set, so a body is
+ * ordinary arithmetic; a * b + c becomes an FMA where there is one (-ffp-contract=fast).
+ * Included once per dtype by micro.inl, hence no include guard.
+ */
+typedef REAL NAME(vec) __attribute__((vector_size(VECTOR_BYTES)));
+typedef REAL NAME(vec_unaligned)
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+
+#define vec NAME(vec)
+#define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
+
+static ALWAYS_INLINE vec NAME(load)(const REAL *p) {
+    return *(const NAME(vec_unaligned) *)p;
+}
+
+static ALWAYS_INLINE void NAME(store)(REAL *p, vec v) {
+    *(NAME(vec_unaligned) *)p = v;
+}
+
+/* The first `count` lanes from memory, the others zero. */
+static ALWAYS_INLINE vec NAME(load_partial)(const REAL *p, ptrdiff_t count) {
+    vec v = {0};
+    memcpy(&v, p, (size_t)count * sizeof(REAL));
+    return v;
+}
+
+static ALWAYS_INLINE void NAME(store_partial)(REAL *p, vec v, ptrdiff_t count) {
+    memcpy(p, &v, (size_t)count * sizeof(REAL));
+}

@@ -1,0 +1,202 @@
+"""The table of kernels, and the doors through which Python calls them."""
+
+import collections
+import contextlib
+
+Kernel = collections.namedtuple("Kernel", ["operation", "name", "serves", "run"])
+Kernel.__doc__ = """One implementation of one operation.
+
+operation: name of the door that reaches it.
+name: what tells it from the others of its operation.
+serves: whether it takes these sizes (called with the door's sizes; first match wins).
+run: dtype name -> the compiled function, called with arrays, the results among them, and sizes.
+"""
+
+
+def _serves_all(*sizes):
+    return True
+
+
+def _kernel(operation, name, function, serves=_serves_all):
+    run = {"float32": function["float"], "float64": function["double"]}
+    return Kernel(operation, name, serves, run)
+
+
+KERNELS = (
+    _kernel("conv2d_forward", "direct", conv2d_forward_direct),
+    _kernel("conv2d_forward", "reference", conv2d_forward_reference),
+    _kernel("conv2d_backward_input", "direct", conv2d_backward_input_direct),
+    _kernel("conv2d_backward_input", "reference", conv2d_backward_input_reference),
+    _kernel("conv2d_backward_weight", "direct", conv2d_backward_weight_direct),
+    _kernel("conv2d_backward_weight", "reference", conv2d_backward_weight_reference),
+    _kernel("max_pool2d_forward", "direct", max_pool2d_forward_direct),
+    _kernel("max_pool2d_forward", "reference", max_pool2d_forward_reference),
+    _kernel("max_pool2d_backward", "direct", max_pool2d_backward_direct),
+    _kernel("max_pool2d_backward", "reference", max_pool2d_backward_reference),
+    _kernel("max_pool2d_gather", "direct", max_pool2d_gather_direct),
+    _kernel("max_pool2d_gather", "reference", max_pool2d_gather_reference),
+    _kernel("average_pool2d_forward", "direct", average_pool2d_forward_direct),
+    _kernel("average_pool2d_forward", "reference", average_pool2d_forward_reference),
+    _kernel("average_pool2d_backward", "direct", average_pool2d_backward_direct),
+    _kernel("average_pool2d_backward", "reference", average_pool2d_backward_reference),
+    _kernel("gemm", "blocked", gemm_blocked),
+    _kernel("gemm", "reference", gemm_reference),
+)
+
+ROWS = {row.operation: [] for row in KERNELS}
+for _row in KERNELS:
+    ROWS[_row.operation].append(_row)
+
+_only = None
+
+
+@contextlib.contextmanager
+def use_kernels(name):
+    """Within this block the rows called `name` ("reference", say) serve wherever they can."""
+    global _only
+    before, _only = _only, name
+    try:
+        yield
+    finally:
+        _only = before
+
+
+cdef object run_kernel(str operation, dtype, tuple arrays, tuple sizes):
+    """Run the first row that serves these sizes, with denormals flushed."""
+    cdef unsigned long long state
+    serving = [row for row in ROWS[operation] if row.serves(*sizes)]
+    row = next((row for row in serving if row.name == _only), serving[0])
+    state = flush_denormals_enter()
+    try:
+        row.run[dtype.name](*arrays, *sizes)
+    finally:
+        flush_denormals_leave(state)
+
+
+def _floats(str name, array, shape):
+    """`array` as a contiguous float array of this shape, or an error."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array. Received: {type(array).__name__}")
+    if array.dtype != np.float32 and array.dtype != np.float64:
+        raise TypeError(f"{name} must be float32 or float64. Received: dtype={array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}. Received: shape={array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def _pair(first_name, first, first_shape, second_name, second, second_shape):
+    """Both arrays, checked, of one dtype."""
+    first = _floats(first_name, first, first_shape)
+    second = _floats(second_name, second, second_shape)
+    if first.dtype != second.dtype:
+        raise TypeError(
+            f"{first_name} and {second_name} must have one dtype. "
+            f"Received: {first.dtype} and {second.dtype}"
+        )
+    return first, second
+
+
+def _run_into(operation, shape, arrays, sizes):
+    """The result of an operation, which is zero where an array is empty."""
+    dtype = arrays[0].dtype
+    if 0 in shape or any(array.size == 0 for array in arrays):
+        return np.zeros(shape, dtype)
+    result = np.empty(shape, dtype)
+    run_kernel(operation, dtype, (*arrays, result), sizes)
+    return result
+
+
+def _check_pooling(Geometry g):
+    if not g.c_in == g.c_out == g.groups or g.dilation_h != 1 or g.dilation_w != 1:
+        raise ValueError(
+            f"pooling needs c_in == c_out == groups and dilation 1. Received: {g}"
+        )
+    outside = (
+        g.pad_top >= g.kh or g.pad_left >= g.kw
+        or (g.oh - 1) * g.stride_h - g.pad_top >= g.h
+        or (g.ow - 1) * g.stride_w - g.pad_left >= g.w
+    )
+    if outside or g.kh * g.kw >= 2**31:
+        raise ValueError(f"every pooling window must touch the image. Received: {g}")
+
+
+def _argmax(array, shape):
+    if not isinstance(array, np.ndarray) or array.dtype != np.int32 or array.shape != shape:
+        raise TypeError(
+            f"argmax must be the int32 array of shape {shape} that max_pool2d_forward returned. "
+            f"Received: {getattr(array, 'dtype', type(array))}, {getattr(array, 'shape', None)}"
+        )
+    return np.ascontiguousarray(array)
+
+
+def conv2d_forward(x, weight, Geometry g):
+    """x (n, h, w, c_in), weight (kh, kw, c_in // groups, c_out) -> y (n, oh, ow, c_out)."""
+    arrays = _pair("x", x, g.x_shape, "weight", weight, g.weight_shape)
+    return _run_into("conv2d_forward", g.y_shape, arrays, (g,))
+
+
+def conv2d_backward_input(grad_y, weight, Geometry g):
+    """grad_y (n, oh, ow, c_out), weight -> grad_x (n, h, w, c_in)."""
+    arrays = _pair("grad_y", grad_y, g.y_shape, "weight", weight, g.weight_shape)
+    return _run_into("conv2d_backward_input", g.x_shape, arrays, (g,))
+
+
+def conv2d_backward_weight(x, grad_y, Geometry g):
+    """x (n, h, w, c_in), grad_y (n, oh, ow, c_out) -> grad_weight."""
+    arrays = _pair("x", x, g.x_shape, "grad_y", grad_y, g.y_shape)
+    return _run_into("conv2d_backward_weight", g.weight_shape, arrays, (g,))
+
+
+def max_pool2d_forward(x, Geometry g):
+    """x (n, h, w, c) -> y (n, oh, ow, c) and argmax, int32, the number of each maximum's tap."""
+    _check_pooling(g)
+    x = _floats("x", x, g.x_shape)
+    y, argmax = np.empty(g.y_shape, x.dtype), np.empty(g.y_shape, np.int32)
+    if y.size:
+        run_kernel("max_pool2d_forward", x.dtype, (x, y, argmax), (g,))
+    return y, argmax
+
+
+def max_pool2d_backward(grad_y, argmax, Geometry g):
+    """grad_y (n, oh, ow, c), argmax -> grad_x (n, h, w, c), each gradient at its maximum."""
+    _check_pooling(g)
+    arrays = _floats("grad_y", grad_y, g.y_shape), _argmax(argmax, g.y_shape)
+    return _run_into("max_pool2d_backward", g.x_shape, arrays, (g,))
+
+
+def max_pool2d_gather(x, argmax, Geometry g):
+    """x (n, h, w, c), argmax -> y (n, oh, ow, c), the x at each argmax."""
+    _check_pooling(g)
+    arrays = _floats("x", x, g.x_shape), _argmax(argmax, g.y_shape)
+    return _run_into("max_pool2d_gather", g.y_shape, arrays, (g,))
+
+
+def average_pool2d_forward(x, Geometry g):
+    """x (n, h, w, c) -> y (n, oh, ow, c)."""
+    _check_pooling(g)
+    return _run_into("average_pool2d_forward", g.y_shape, (_floats("x", x, g.x_shape),), (g,))
+
+
+def average_pool2d_backward(grad_y, Geometry g):
+    """grad_y (n, oh, ow, c) -> grad_x (n, h, w, c)."""
+    _check_pooling(g)
+    arrays = (_floats("grad_y", grad_y, g.y_shape),)
+    return _run_into("average_pool2d_backward", g.x_shape, arrays, (g,))
+
+
+def gemm(a, b, bint transpose_a=False, bint transpose_b=False):
+    """The matrix product of a and b, either read transposed."""
+    if getattr(a, "ndim", 0) != 2 or getattr(b, "ndim", 0) != 2:
+        raise ValueError(
+            f"gemm takes two matrices. Received shapes: {getattr(a, 'shape', None)} and "
+            f"{getattr(b, 'shape', None)}"
+        )
+    m, k = a.shape[::-1] if transpose_a else a.shape
+    b_k, n = b.shape[::-1] if transpose_b else b.shape
+    if k != b_k:
+        raise ValueError(
+            f"gemm: the inner sizes differ, {k} and {b_k}. Received shapes: {a.shape} and "
+            f"{b.shape}, transpose_a={transpose_a}, transpose_b={transpose_b}"
+        )
+    arrays = _pair("a", a, a.shape, "b", b, b.shape)
+    return _run_into("gemm", (m, n), arrays, (transpose_a, transpose_b))
