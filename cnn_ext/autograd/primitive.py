@@ -1,0 +1,112 @@
+"""Primitive: an operation's value, and its gradient rules."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnn_ext.autograd.tensor import Node, Tensor, is_recording
+
+Rule = Callable[..., Any]
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+class Remembered(NamedTuple):
+    """A value together with what its gradient rules will want to know."""
+
+    value: Any
+    saved: dict[str, Any]
+
+
+def remember(value: Any, **saved: Any) -> Remembered:
+    """Return this from a primitive to hand its rules more keywords: a mask, an argmax."""
+    return Remembered(value, saved)
+
+
+class Primitive:
+    """An operation that Tensors can be differentiated through; see `primitive`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.rules: tuple[Rule | None, ...] = ()
+        self.rule_for_each: Rule | None = None
+        self.__name__ = self.name = function.__name__
+        parameters = inspect.signature(function).parameters.values()
+        self.static_names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.arity = sys.maxsize if variadic else len(parameters) - len(self.static_names)
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+        self.__module__ = function.__module__
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def gradients(self, *rules: Rule | None) -> None:
+        """State the gradient with respect to each positional argument.
+
+        A rule is called as `rule(g, y, *inputs, **static)` with the gradient g of the value y, the
+        operation's inputs, its keywords and what it remembered, and returns the gradient with
+        respect to its input: of that input's shape, or of one that it was broadcast to. It must
+        use operations only. None says that no gradient passes.
+        """
+        self.rules = rules
+
+    def gradient_of_each(self, rule: Rule) -> None:
+        """State one rule for any number of arguments: `rule(index, g, y, *inputs, **static)`."""
+        self.rule_for_each = rule
+
+    def rule(self, index: int) -> Rule | None:
+        """The rule for the argument at `index`."""
+        if self.rule_for_each is not None:
+            each = self.rule_for_each
+            return lambda *args, **static: each(index, *args, **static)
+        if index >= len(self.rules):
+            raise NotImplementedError(
+                f"'{self.name}' has no gradient rule for its argument {index}; "
+                f"give it one with {self.name}.gradients(...)"
+            )
+        return self.rules[index]
+
+    def __call__(self, *inputs: Any, **static: Any) -> Any:
+        if len(inputs) > self.arity:  # sum(x, 1) for sum(x, axis=1)
+            named = dict(zip(self.static_names, inputs[self.arity :], strict=False))
+            static, inputs = {**named, **static}, inputs[: self.arity]
+        if not any(isinstance(i, Tensor) for i in inputs):
+            result = self.function(*inputs, **static)
+            return result.value if isinstance(result, Remembered) else result
+        values = [i.data if isinstance(i, Tensor) else i for i in inputs]
+        result = self.function(*values, **static)
+        if isinstance(result, Remembered):
+            static = {**static, **result.saved}
+            result = result.value
+        value = np.asarray(result)
+        wanted = any(isinstance(i, Tensor) and i.requires_grad for i in inputs)
+        if wanted and is_recording() and value.dtype.kind == "f":
+            return Tensor.made_by(Node(self, inputs, static, value))
+        return Tensor(value)
+
+
+def primitive(function: Callable[..., Any]) -> Primitive:
+    """Decorator: make a function of arrays an operation on arrays and Tensors.
+
+    Positional arguments are the arrays, keywords are static. State the gradient right below:
+
+    >>> import numpy as np
+    >>> @primitive
+    ... def cube(x):
+    ...     return x * x * x
+    >>> cube.gradients(lambda g, y, x: g * (3 * x * x))
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> float(x.grad)
+    12.0
+    """
+    operation = Primitive(function)
+    PRIMITIVES[operation.name] = operation
+    return operation

@@ -1,0 +1,91 @@
+"""Operations on arrays and Tensors, with the names of `keras.ops`.
+
+Called on NumPy arrays they return arrays; called on Tensors they are recorded for `backward`. Each
+stands next to its gradient, which is written in operations and so can be differentiated again.
+"""
+
+from cnn_ext._errors import missing_attribute
+from cnn_ext.ops import operators as _operators
+from cnn_ext.ops.conv import (
+    conv,
+    conv2d,
+    conv2d_backward_input,
+    conv2d_backward_weight,
+)
+from cnn_ext.ops.elementwise import (
+    absolute,
+    add,
+    cast,
+    clip,
+    divide,
+    equal,
+    exp,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    log,
+    log1p,
+    logical_and,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    power,
+    relu,
+    sigmoid,
+    sign,
+    softplus,
+    sqrt,
+    square,
+    subtract,
+    tanh,
+    where,
+)
+from cnn_ext.ops.linalg import matmul, swapaxes
+from cnn_ext.ops.nn import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    elu,
+    leaky_relu,
+    log_softmax,
+    one_hot,
+    silu,
+    softmax,
+    sparse_categorical_crossentropy,
+)
+from cnn_ext.ops.pooling import (
+    average_pool,
+    average_pool2d,
+    average_pool2d_backward,
+    max_pool,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool2d_gather,
+)
+from cnn_ext.ops.reduction import argmax, argmin, logsumexp, max, mean, min, std, sum, var
+from cnn_ext.ops.shape import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    getitem,
+    pad,
+    reshape,
+    scatter_add,
+    squeeze,
+    stack,
+    take_along_axis,
+    transpose,
+)
+
+OPS = {
+    name: value
+    for name, value in list(globals().items())
+    if callable(value) and not name.startswith("_") and name != "missing_attribute"
+}
+"""Every public operation by name."""
+
+__all__ = ["OPS", *OPS]  # noqa: PLE0604
+
+__getattr__ = missing_attribute(__name__, __all__)

@@ -1,0 +1,259 @@
+"""Operations on each element, with NumPy's broadcasting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnn_ext.autograd import primitive
+
+
+@primitive
+def add(x1, x2):
+    """x1 + x2 (`keras.ops.add`)."""
+    return np.add(x1, x2)
+
+
+add.gradients(lambda g, y, x1, x2: g, lambda g, y, x1, x2: g)
+
+
+@primitive
+def subtract(x1, x2):
+    """x1 - x2 (`keras.ops.subtract`)."""
+    return np.subtract(x1, x2)
+
+
+subtract.gradients(lambda g, y, x1, x2: g, lambda g, y, x1, x2: negative(g))
+
+
+@primitive
+def multiply(x1, x2):
+    """x1 * x2 (`keras.ops.multiply`)."""
+    return np.multiply(x1, x2)
+
+
+multiply.gradients(lambda g, y, x1, x2: g * x2, lambda g, y, x1, x2: g * x1)
+
+
+@primitive
+def divide(x1, x2):
+    """x1 / x2 (`keras.ops.divide`)."""
+    return np.true_divide(x1, x2)
+
+
+divide.gradients(lambda g, y, x1, x2: g / x2, lambda g, y, x1, x2: negative(g * y / x2))
+
+
+@primitive
+def power(x1, x2):
+    """x1 to the power x2 (`keras.ops.power`); the gradient by x2 needs x1 >= 0."""
+    return np.power(x1, x2)
+
+
+power.gradients(
+    lambda g, y, x1, x2: g * x2 * power(x1, x2 - 1),
+    lambda g, y, x1, x2: g * y * log(where(x1 > 0, x1, 1.0)),
+)
+
+
+@primitive
+def negative(x):
+    """-x (`keras.ops.negative`)."""
+    return np.negative(x)
+
+
+negative.gradients(lambda g, y, x: negative(g))
+
+
+@primitive
+def exp(x):
+    """e to the power x (`keras.ops.exp`)."""
+    return np.exp(x)
+
+
+exp.gradients(lambda g, y, x: g * y)
+
+
+@primitive
+def log(x):
+    """Natural logarithm (`keras.ops.log`)."""
+    return np.log(x)
+
+
+log.gradients(lambda g, y, x: g / x)
+
+
+@primitive
+def log1p(x):
+    """log(1 + x), exact for small x (`keras.ops.log1p`)."""
+    return np.log1p(x)
+
+
+log1p.gradients(lambda g, y, x: g / (x + 1))
+
+
+@primitive
+def sqrt(x):
+    """Square root (`keras.ops.sqrt`)."""
+    return np.sqrt(x)
+
+
+sqrt.gradients(lambda g, y, x: g * 0.5 / y)
+
+
+@primitive
+def square(x):
+    """x * x (`keras.ops.square`)."""
+    return np.square(x)
+
+
+square.gradients(lambda g, y, x: g * (x * 2))
+
+
+@primitive
+def absolute(x):
+    """Absolute value (`keras.ops.absolute`); gradient 0 at 0."""
+    return np.absolute(x)
+
+
+absolute.gradients(lambda g, y, x: g * sign(x))
+
+
+@primitive
+def sign(x):
+    """-1, 0 or 1 (`keras.ops.sign`); no gradient passes."""
+    return np.sign(x)
+
+
+sign.gradients(None)
+
+
+@primitive
+def tanh(x):
+    """Hyperbolic tangent (`keras.ops.tanh`)."""
+    return np.tanh(x)
+
+
+tanh.gradients(lambda g, y, x: g * (1 - y * y))
+
+
+@primitive
+def sigmoid(x):
+    """1 / (1 + exp(-x)), without overflow (`keras.ops.sigmoid`)."""
+    z = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, z).astype(z.dtype) / (1 + z)
+
+
+sigmoid.gradients(lambda g, y, x: g * (y * (1 - y)))
+
+
+@primitive
+def softplus(x):
+    """log(1 + exp(x)), without overflow (`keras.ops.softplus`)."""
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+
+
+softplus.gradients(lambda g, y, x: g * sigmoid(x))
+
+
+@primitive
+def relu(x):
+    """max(x, 0) (`keras.ops.relu`); gradient 0 at 0. A NaN stays a NaN."""
+    return np.maximum(x, 0)
+
+
+relu.gradients(lambda g, y, x: g * (y > 0))
+
+
+@primitive
+def maximum(x1, x2):
+    """The larger of each pair (`keras.ops.maximum`); the gradient of equals goes to x1."""
+    return np.maximum(x1, x2)
+
+
+maximum.gradients(lambda g, y, x1, x2: g * (x1 >= x2), lambda g, y, x1, x2: g * (x1 < x2))
+
+
+@primitive
+def minimum(x1, x2):
+    """The smaller of each pair (`keras.ops.minimum`); the gradient of equals goes to x1."""
+    return np.minimum(x1, x2)
+
+
+minimum.gradients(lambda g, y, x1, x2: g * (x1 <= x2), lambda g, y, x1, x2: g * (x1 > x2))
+
+
+@primitive
+def clip(x, *, x_min, x_max):
+    """x within [x_min, x_max] (`keras.ops.clip`); gradient 1 inside and at the limits, else 0."""
+    return np.clip(x, x_min, x_max)
+
+
+clip.gradients(lambda g, y, x, x_min, x_max: g * ((x >= x_min) & (x <= x_max)))
+
+
+@primitive
+def where(condition, x1, x2):
+    """x1 where the condition holds, else x2 (`keras.ops.where`)."""
+    return np.where(condition, x1, x2)
+
+
+where.gradients(
+    None,
+    lambda g, y, condition, x1, x2: where(condition, g, 0.0),
+    lambda g, y, condition, x1, x2: where(condition, 0.0, g),
+)
+
+
+@primitive
+def cast(x, *, dtype):
+    """x in another dtype (`keras.ops.cast`)."""
+    return np.asarray(x).astype(dtype)
+
+
+cast.gradients(lambda g, y, x, dtype: g)
+
+
+@primitive
+def equal(x1, x2):
+    """Whether each pair is equal (`keras.ops.equal`)."""
+    return np.equal(x1, x2)
+
+
+@primitive
+def not_equal(x1, x2):
+    """Whether each pair differs (`keras.ops.not_equal`)."""
+    return np.not_equal(x1, x2)
+
+
+@primitive
+def less(x1, x2):
+    """Whether x1 < x2 (`keras.ops.less`)."""
+    return np.less(x1, x2)
+
+
+@primitive
+def less_equal(x1, x2):
+    """Whether x1 <= x2 (`keras.ops.less_equal`)."""
+    return np.less_equal(x1, x2)
+
+
+@primitive
+def greater(x1, x2):
+    """Whether x1 > x2 (`keras.ops.greater`)."""
+    return np.greater(x1, x2)
+
+
+@primitive
+def greater_equal(x1, x2):
+    """Whether x1 >= x2 (`keras.ops.greater_equal`)."""
+    return np.greater_equal(x1, x2)
+
+
+@primitive
+def logical_and(x1, x2):
+    """Whether both hold (`keras.ops.logical_and`)."""
+    return np.logical_and(x1, x2)
+
+
+for _comparison in (equal, not_equal, less, less_equal, greater, greater_equal, logical_and):
+    _comparison.gradients(None, None)

@@ -1,0 +1,119 @@
+"""Pooling: the gradient of a maximum is a scatter, whose gradient is a gather."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_ext import _kernels
+from cnn_ext.autograd import primitive, remember
+from cnn_ext.config import data_format_or_default
+from cnn_ext.ops.conv import TO_FIRST, TO_LAST
+from cnn_ext.ops.geometry import check_images, check_padding, pair, window_geometry
+from cnn_ext.ops.shape import transpose
+
+
+@primitive
+def max_pool2d(x, *, geometry):
+    y, argmax = _kernels.max_pool2d_forward(x, geometry)
+    return remember(y, argmax=argmax)
+
+
+max_pool2d.gradients(
+    lambda g, y, x, geometry, argmax: max_pool2d_backward(g, argmax=argmax, geometry=geometry)
+)
+
+
+@primitive
+def max_pool2d_backward(grad_y, *, argmax, geometry):
+    return _kernels.max_pool2d_backward(grad_y, argmax, geometry)
+
+
+max_pool2d_backward.gradients(
+    lambda g, y, grad_y, argmax, geometry: max_pool2d_gather(g, argmax=argmax, geometry=geometry)
+)
+
+
+@primitive
+def max_pool2d_gather(x, *, argmax, geometry):
+    return _kernels.max_pool2d_gather(x, argmax, geometry)
+
+
+max_pool2d_gather.gradients(
+    lambda g, y, x, argmax, geometry: max_pool2d_backward(g, argmax=argmax, geometry=geometry)
+)
+
+
+@primitive
+def average_pool2d(x, *, geometry):
+    return _kernels.average_pool2d_forward(x, geometry)
+
+
+average_pool2d.gradients(
+    lambda g, y, x, geometry: average_pool2d_backward(g, geometry=geometry)
+)
+
+
+@primitive
+def average_pool2d_backward(grad_y, *, geometry):
+    return _kernels.average_pool2d_backward(grad_y, geometry)
+
+
+average_pool2d_backward.gradients(
+    lambda g, y, grad_y, geometry: average_pool2d(g, geometry=geometry)
+)
+
+
+def pool_geometry(
+    x_shape: Any, pool_size: Any, strides: Any = None, padding: str = "valid"
+) -> _kernels.Geometry:
+    """The Geometry of pooling NHWC images; strides are the pool size if None."""
+    check_images("pooling", x_shape)
+    window = pair("pool_size", pool_size)
+    steps = window if strides is None else pair("strides", strides)
+    channels = x_shape[-1]
+    return window_geometry(
+        "pooling", tuple(x_shape), window, steps, check_padding(padding), (1, 1), channels,
+        max(channels, 1),
+    )  # fmt: skip
+
+
+def _pool(operation, inputs, pool_size, strides, padding, data_format):
+    first = data_format_or_default(data_format) == "channels_first"
+    if first:
+        check_images("pooling", inputs.shape)
+        inputs = transpose(inputs, axes=TO_LAST)
+    y = operation(inputs, geometry=pool_geometry(inputs.shape, pool_size, strides, padding))
+    return transpose(y, axes=TO_FIRST) if first else y
+
+
+def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+    """Maximum over windows (`keras.ops.max_pool`); padding never wins, the first of equals does.
+
+    Args:
+        inputs: images (batch, height, width, channels), or (batch, channels, height, width) for
+            `data_format="channels_first"`.
+        pool_size: the window in pixels: one integer or (height, width).
+        strides: step between windows; the pool size if None.
+        padding: `"valid"` or `"same"`.
+        data_format: layout of inputs and result; None is `config.image_data_format()`.
+
+    Returns:
+        Array or Tensor (batch, out_height, out_width, channels), in the same layout.
+
+    >>> import numpy as np
+    >>> max_pool(np.arange(4.0).reshape(1, 2, 2, 1), 2).item()
+    3.0
+    """
+    return _pool(max_pool2d, inputs, pool_size, strides, padding, data_format)
+
+
+def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+    """Mean over windows (`keras.ops.average_pool`); padding does not count.
+
+    Arguments and result are those of `max_pool`.
+
+    >>> import numpy as np
+    >>> average_pool(np.arange(4.0).reshape(1, 2, 2, 1), 2).item()
+    1.5
+    """
+    return _pool(average_pool2d, inputs, pool_size, strides, padding, data_format)
