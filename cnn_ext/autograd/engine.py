@@ -174,9 +174,7 @@ def _history(output: Tensor, newer_than: int = -1) -> list[Node]:
                 "call that one with retain_graph=True to use its graph again"
             )
         found[id(node)] = node
-        stack += [
-            i.node for i in node.inputs if isinstance(i, Tensor) and i.node is not None
-        ]
+        stack += [i.node for i in node.inputs if isinstance(i, Tensor) and i.node is not None]
     return sorted(found.values(), key=lambda node: node.order, reverse=True)
 
 

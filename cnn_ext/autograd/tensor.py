@@ -245,7 +245,11 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     if isinstance(data, Tensor):
         data = data.data
     array = np.asarray(data, dtype=dtype)
-    if dtype is None and array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
+    if (
+        dtype is None
+        and array.dtype == np.float64
+        and not isinstance(data, np.ndarray | np.generic)
+    ):
         array = array.astype(config.floatx())
     if array.dtype == object:
         raise TypeError(

@@ -86,6 +86,6 @@ OPS = {
 }
 """Every public operation by name."""
 
-__all__ = ["OPS", *OPS]  # noqa: PLE0604
+__all__ = ["OPS", *OPS]
 
 __getattr__ = missing_attribute(__name__, __all__)

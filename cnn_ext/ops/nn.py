@@ -144,4 +144,3 @@ def logits_of(output, from_logits):
     """The logits that a softmax or sigmoid activation was computed from, if it says so."""
     logits = getattr(output, "_keras_logits", None) if isinstance(output, Tensor) else None
     return (output, from_logits) if logits is None else (logits, True)
-

@@ -48,9 +48,7 @@ def average_pool2d(x, *, geometry):
     return _kernels.average_pool2d_forward(x, geometry)
 
 
-average_pool2d.gradients(
-    lambda g, y, x, geometry: average_pool2d_backward(g, geometry=geometry)
-)
+average_pool2d.gradients(lambda g, y, x, geometry: average_pool2d_backward(g, geometry=geometry))
 
 
 @primitive

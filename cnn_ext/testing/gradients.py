@@ -2,9 +2,9 @@
 
 Along a random direction v, the gradient g promises the slope <g, v>, and the fourth-order central
 difference (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12 h measures it. One direction weighs every
-element at once, so that one wrong element among thousands shows; when a check fails, the elements
-are tried one by one to name the worst. Second order checks the slope of <g, u>, u random, in the
-same way. (Keras's counterpart is none; `torch.autograd.gradcheck` is the nearest.)
+element at once, so that one wrong element among thousands shows; when a check fails, halves of the
+elements are tried until the worst can be named. Second order checks the slope of <g, u>, u random,
+in the same way. (Keras has no counterpart; `torch.autograd.gradcheck` is the nearest.)
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cnn_ext.autograd import Tensor, as_array, gradients, no_grad
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # a smaller one is tried when a kink lies within the larger
 TOLERANCE = 1e-7  # of the slope's natural size, ||g * v||
-WORST_OF = 2000  # elements tried one by one, at most, to name the worst
+FEW = 64  # suspects left when each is tried by itself, to name the worst element
 
 
 class GradientCheckError(AssertionError):
@@ -63,20 +63,75 @@ def check_gradients(
     if order not in (1, 2):
         raise ValueError(f"order must be 1 or 2. Received: order={order}")
     arrays = [_as_float64(a) for a in (inputs if isinstance(inputs, list | tuple) else [inputs])]
-    with no_grad():  # a layer makes its weights when first called
-        if hasattr(fn, "trainable_variables"):
-            fn(*(_in_default_dtype(a) for a in arrays))
+    if hasattr(fn, "trainable_variables"):
+        with no_grad():  # a layer makes its weights when first called
+            fn(*map(_in_default_dtype, arrays))
     variables = list(getattr(fn, "trainable_variables", ()))
     rng = np.random.default_rng(seed)
     with _in_float64(fn):
-        values = [*arrays, *(v.data.copy() for v in variables)]
+        values = [*arrays, *(v.data for v in variables)]
         names = [f"input {i}" for i in range(len(arrays))]
         names += [f"variable '{v.path}'" for v in variables]
-        scalar = _projected(_flat_function(fn, y, len(arrays), variables), values, rng)
+        scalar = _projected(_Subject(fn, y, variables), values, rng)
         check = _Check(names, directions, tolerance, rng)
         check.first_order(scalar, values)
         if order == 2:
             check.second_order(scalar, values)
+
+
+# A function of arrays: its value, and the leaves in it that stand for the arrays.
+Scalar = Callable[[list[np.ndarray]], tuple[Tensor, list[Tensor]]]
+
+
+class _Subject:
+    """What is checked, as a function of one flat list of arrays: inputs, then variables."""
+
+    def __init__(self, fn: Callable[..., Any], y: Any, variables: Sequence[Any]) -> None:
+        self.fn = fn
+        self.y = y
+        self.variables = variables
+
+    def __call__(self, values: list[np.ndarray]) -> tuple[list[Tensor], list[Tensor]]:
+        count = len(values) - len(self.variables)
+        inputs = [Tensor(v, requires_grad=v.dtype.kind == "f") for v in values[:count]]
+        for variable, value in zip(self.variables, values[count:], strict=True):
+            variable.data = value
+        outputs = self.fn(*inputs)
+        if self.y is not None:
+            x = inputs[0] if count == 1 else inputs
+            outputs = self.fn.compute_loss(x=x, y=self.y, y_pred=outputs)  # type: ignore[attr-defined]
+        return _tensors(outputs), [*inputs, *self.variables]
+
+
+def _projected(subject: _Subject, values: list[np.ndarray], rng: np.random.Generator) -> Scalar:
+    """The subject made a scalar: the sum of its outputs, each element with a random weight."""
+    with no_grad():
+        weights = [rng.standard_normal(output.shape) for output in subject(values)[0]]
+
+    def scalar(values: list[np.ndarray]) -> tuple[Tensor, list[Tensor]]:
+        outputs, leaves = subject(values)
+        return _inner(outputs, weights), leaves
+
+    return scalar
+
+
+def _inner(tensors: Sequence[Any], weights: Sequence[np.ndarray]) -> Tensor:
+    """The sum of all elements, each times its weight."""
+    total = (tensors[0] * weights[0]).sum()
+    for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
+        total = total + (tensor * weight).sum()
+    return total
+
+
+def _tensors(result: Any) -> list[Tensor]:
+    outputs = list(result) if isinstance(result, list | tuple) else [result]
+    for output in outputs:
+        if not isinstance(output, Tensor):
+            raise TypeError(
+                "the checked function must return Tensors, computed with cnn_ext.ops or Tensor "
+                f"operators. Received: {type(output).__name__}"
+            )
+    return outputs
 
 
 class _Check:
@@ -90,7 +145,7 @@ class _Check:
         self.tolerance = tolerance
         self.rng = rng
 
-    def first_order(self, scalar: Callable[..., Tensor], values: list[np.ndarray]) -> None:
+    def first_order(self, scalar: Scalar, values: list[np.ndarray]) -> None:
         found = _gradients(scalar, values)
         if not found:
             raise ValueError("check_gradients needs at least one float input or variable")
@@ -100,25 +155,21 @@ class _Check:
                 "nothing was checked: every derivative is zero at these inputs; choose others"
             )
 
-    def second_order(self, scalar: Callable[..., Tensor], values: list[np.ndarray]) -> None:
-        weights = {i: self.rng.standard_normal(v.shape) for i, v in _floats(values).items()}
+    def second_order(self, scalar: Scalar, values: list[np.ndarray]) -> None:
+        floats = [i for i, v in enumerate(values) if v.dtype.kind == "f"]
+        weights = [self.rng.standard_normal(values[i].shape) for i in floats]
 
-        def slope(*tensors: Any) -> Tensor:
-            by = [tensors[i] for i in weights]
-            found = gradients(scalar(*tensors), by, create_graph=True)
-            terms = [(g * u).sum() for g, u in zip(found, weights.values(), strict=True)]
-            total = terms[0]
-            for term in terms[1:]:
-                total = total + term
-            return total
+        def slope(values: list[np.ndarray]) -> tuple[Tensor, list[Tensor]]:
+            value, leaves = scalar(values)
+            found = gradients(value, [leaves[i] for i in floats], create_graph=True)
+            return _inner(found, weights), leaves
 
         for i, g in _gradients(slope, values).items():
             self._compare(slope, values, i, g, "gradient of the gradient")
 
     def _compare(
-        self, scalar: Callable[..., Tensor], values: list[np.ndarray], index: int,
-        gradient: np.ndarray, what: str,
-    ) -> bool:  # fmt: skip
+        self, scalar: Scalar, values: list[np.ndarray], index: int, gradient: np.ndarray, what: str
+    ) -> bool:
         """Compare slopes by one input; whether any was other than zero."""
         if not np.isfinite(gradient).all():
             element = np.argwhere(~np.isfinite(gradient))[0].tolist()
@@ -129,8 +180,7 @@ class _Check:
         any_slope = False
         for _ in range(self.directions):
             direction = self.rng.standard_normal(gradient.shape)
-            promised = float(np.sum(gradient * direction))
-            measured, error = _slope(scalar, values, index, direction, promised)
+            measured, error = _slope(scalar, values, index, direction, gradient)
             natural = max(float(np.linalg.norm(gradient * direction)), abs(measured))
             any_slope |= natural > 1e-9
             if not error <= self.tolerance * natural + 1e-10:
@@ -138,41 +188,42 @@ class _Check:
         return any_slope
 
     def _worst(
-        self, scalar: Callable[..., Tensor], values: list[np.ndarray], index: int,
-        gradient: np.ndarray, what: str, error: float,
+        self, scalar: Scalar, values: list[np.ndarray], index: int, gradient: np.ndarray,
+        what: str, error: float,
     ) -> str:  # fmt: skip
         """The message that names the element where both derivatives differ most."""
-        elements = np.arange(gradient.size)
-        if gradient.size > WORST_OF:
-            elements = self.rng.choice(gradient.size, WORST_OF, replace=False)
-        worst = (-1.0, 0, 0.0, 0.0)
-        for element in elements:
+
+        def off(elements: np.ndarray) -> tuple[float, float]:
             direction = np.zeros(gradient.size)
-            direction[element] = 1
-            promised = float(gradient.reshape(-1)[element])
-            measured, off = _slope(
-                scalar, values, index, direction.reshape(gradient.shape), promised
-            )
-            if not off <= worst[0]:
-                worst = (off, int(element), promised, measured)
-        at = [int(i) for i in np.unravel_index(worst[1], gradient.shape)]
-        tried = "" if gradient.size <= WORST_OF else f" of {WORST_OF} elements tried"
+            direction[elements] = self.rng.choice([-1.0, 1.0], elements.size)
+            direction = direction.reshape(gradient.shape)
+            return _slope(scalar, values, index, direction, gradient)
+
+        suspects = np.arange(gradient.size)
+        while suspects.size > FEW:  # halve, and keep the half whose slope is further off
+            suspects = max(np.array_split(suspects, 2), key=lambda half: off(half)[1])
+        worst = max(suspects, key=lambda element: off(np.array([element]))[1])
+        one = np.zeros(gradient.size)
+        one[worst] = 1
+        by_differences, _ = _slope(scalar, values, index, one.reshape(gradient.shape), gradient)
         return (
             f"the {what} by {self.names[index]} is wrong: slope off by {error:.3g} along a random "
-            f"direction. Worst element{tried}: {at}, by autograd {worst[2]:.9g}, "
-            f"by differences {worst[3]:.9g}"
+            f"direction. Worst element: {[int(i) for i in np.unravel_index(worst, gradient.shape)]}"
+            f", by autograd {gradient.reshape(-1)[worst]:.9g}, "
+            f"by differences {by_differences:.9g}"
         )
 
 
 def _slope(
-    scalar: Callable[..., Tensor], values: list[np.ndarray], index: int, direction: np.ndarray,
-    promised: float,
+    scalar: Scalar, values: list[np.ndarray], index: int, direction: np.ndarray,
+    gradient: np.ndarray,
 ) -> tuple[float, float]:  # fmt: skip
-    """The measured slope nearest to the promised one over STEPS, and how far off it is.
+    """The measured slope nearest to the gradient's over STEPS, and how far off it is.
 
     A wrong gradient is off at every step; a right one only where a step crosses a kink or drowns
     in rounding.
     """
+    promised = float(np.sum(gradient * direction))
     best = (float("nan"), float("inf"))
     for step in STEPS:
         h = step * max(1.0, float(np.abs(values[index]).max(initial=0.0)))
@@ -180,89 +231,20 @@ def _slope(
         def at(shift: float, h: float = h) -> float:
             moved = list(values)
             moved[index] = values[index] + (shift * h) * direction
-            return scalar(*(Tensor(m, requires_grad=m.dtype.kind == "f") for m in moved)).item()
+            return scalar(moved)[0].item()
 
         measured = (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * h)
         error = abs(measured - promised)
-        if error < best[1] or not np.isfinite(best[0]):
-            best = (measured, error if np.isfinite(error) else float("inf"))
+        if error < best[1]:
+            best = (measured, error)
     return best
 
 
-def _gradients(
-    scalar: Callable[..., Tensor], values: list[np.ndarray]
-) -> dict[int, np.ndarray]:
+def _gradients(scalar: Scalar, values: list[np.ndarray]) -> dict[int, np.ndarray]:
     """Gradients of the scalar by each float among the values, by position."""
-    tensors = [Tensor(v, requires_grad=v.dtype.kind == "f") for v in values]
-    by = [i for i, tensor in enumerate(tensors) if tensor.requires_grad]
-    found = gradients(scalar(*tensors), [tensors[i] for i in by])
-    return dict(zip(by, found, strict=True))
-
-
-def _floats(values: list[np.ndarray]) -> dict[int, np.ndarray]:
-    return {i: v for i, v in enumerate(values) if v.dtype.kind == "f"}
-
-
-def _flat_function(
-    fn: Callable[..., Any], y: Any, n_inputs: int, variables: Sequence[Any]
-) -> Callable[..., Any]:
-    """fn, or the loss of a compiled model, as a function of its inputs and its variables."""
-
-    def flat(*tensors: Any) -> Any:
-        with _standing_in(variables, tensors[n_inputs:]):
-            if y is None:
-                return fn(*tensors[:n_inputs])
-            x = tensors[0] if n_inputs == 1 else list(tensors[:n_inputs])
-            return fn.compute_loss(x=x, y=y, y_pred=fn(x))  # type: ignore[attr-defined]
-
-    return flat
-
-
-def _projected(
-    fn: Callable[..., Any], values: list[np.ndarray], rng: np.random.Generator
-) -> Callable[..., Tensor]:
-    """fn made a scalar: the sum of its outputs, each element with a random weight."""
-    with no_grad():
-        shapes = [np.shape(output) for output in _outputs(fn(*map(Tensor, values)))]
-    weights = [rng.standard_normal(shape) for shape in shapes]
-
-    def scalar(*tensors: Any) -> Tensor:
-        terms = [
-            (output * w).sum()
-            for output, w in zip(_outputs(fn(*tensors)), weights, strict=True)
-        ]
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        return total
-
-    return scalar
-
-
-def _outputs(result: Any) -> list[Any]:
-    outputs = list(result) if isinstance(result, list | tuple) else [result]
-    for output in outputs:
-        if not isinstance(output, Tensor):
-            raise TypeError(
-                "the checked function must return Tensors, computed with cnn_ext.ops or Tensor "
-                f"operators. Received: {type(output).__name__}"
-            )
-    return outputs
-
-
-@contextlib.contextmanager
-def _standing_in(variables: Sequence[Any], tensors: Sequence[Tensor]) -> Iterator[None]:
-    """Let each variable be the given Tensor within the block: same value, same history."""
-    before = [(v.data, v.node, v.requires_grad) for v in variables]
-    for variable, tensor in zip(variables, tensors, strict=True):
-        variable.data = tensor.data
-        variable.node = None if tensor.node is None else tensor.node
-        variable.requires_grad = tensor.requires_grad
-    try:
-        yield
-    finally:
-        for variable, (data, node, requires_grad) in zip(variables, before, strict=True):
-            variable.data, variable.node, variable.requires_grad = data, node, requires_grad
+    value, leaves = scalar(values)
+    floats = [i for i, v in enumerate(values) if v.dtype.kind == "f"]
+    return dict(zip(floats, gradients(value, [leaves[i] for i in floats]), strict=True))
 
 
 @contextlib.contextmanager
