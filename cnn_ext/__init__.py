@@ -1,1 +1,71 @@
-"""cnn_ext"""
+"""cnn_ext: small, fast convolutional networks on the CPU, in Keras's words.
+
+    import cnn_ext as keras
+
+The names are Keras's: `keras.Sequential`, `keras.layers`, `keras.losses`, ... Beside them are
+`autograd` (Tensor, grad, value_and_grad) and `testing` (gradient checks).
+"""
+
+from cnn_ext import (
+    activations,
+    autograd,
+    callbacks,
+    config,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    saving,
+    testing,
+    utils,
+)
+from cnn_ext._errors import missing_attribute
+from cnn_ext.autograd import Tensor, Variable, grad, no_grad, value_and_grad
+from cnn_ext.initializers import Initializer
+from cnn_ext.layers import Input, InputLayer, Layer
+from cnn_ext.losses import Loss
+from cnn_ext.metrics import Metric
+from cnn_ext.models import Model, Sequential
+from cnn_ext.optimizers import Optimizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Initializer",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Optimizer",
+    "Sequential",
+    "Tensor",
+    "Variable",
+    "activations",
+    "autograd",
+    "callbacks",
+    "config",
+    "datasets",
+    "grad",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "no_grad",
+    "ops",
+    "optimizers",
+    "random",
+    "saving",
+    "testing",
+    "utils",
+    "value_and_grad",
+]
+
+__getattr__ = missing_attribute(__name__, __all__)

@@ -35,8 +35,12 @@ def backward(
         leaves[id(output)] = output
     found = _propagate(output, grad, nodes, list(leaves.values()), create_graph)
     for leaf, gradient in zip(leaves.values(), found, strict=True):
-        if gradient is not None:
-            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+        if gradient is None:
+            continue
+        if leaf.grad is not None:
+            leaf.grad = leaf.grad + gradient
+        else:  # an array of its own: what rules return may be a view, or shared by two leaves
+            leaf.grad = gradient if create_graph else np.array(gradient)
     if not (create_graph or retain_graph):
         for node in nodes:
             node.free()

@@ -73,10 +73,24 @@ class Primitive:
             )
         return self.rules[index]
 
+    def _named(
+        self, inputs: tuple[Any, ...], static: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The inputs, and the keywords with those among them that were given by position."""
+        given = inputs[self.arity :]
+        named = dict(zip(self.static_names, given, strict=False))
+        if len(named) < len(given):
+            raise TypeError(
+                f"{self.name} takes at most {self.arity + len(self.static_names)} positional "
+                f"arguments. Received: {len(inputs)}"
+            )
+        if twice := sorted(named.keys() & static.keys()):
+            raise TypeError(f"{self.name}: '{twice[0]}' was given by position and by keyword")
+        return inputs[: self.arity], {**named, **static}
+
     def __call__(self, *inputs: Any, **static: Any) -> Any:
         if len(inputs) > self.arity:  # sum(x, 1) for sum(x, axis=1)
-            named = dict(zip(self.static_names, inputs[self.arity :], strict=False))
-            static, inputs = {**named, **static}, inputs[: self.arity]
+            inputs, static = self._named(inputs, static)
         if not any(isinstance(i, Tensor) for i in inputs):
             result = self.function(*inputs, **static)
             return result.value if isinstance(result, Remembered) else result

@@ -7,6 +7,7 @@ odd pixel of padding goes to the bottom and right.
 from __future__ import annotations
 
 import functools
+import operator
 from typing import Any
 
 from cnn_ext._kernels import Geometry
@@ -17,10 +18,12 @@ PADDINGS = ("valid", "same")
 
 def pair(name: str, value: Any) -> tuple[int, int]:
     """A size for height and width, from one integer or two, each at least 1."""
-    values = (value, value) if isinstance(value, int) else value
     try:
-        height, width = (v.__index__() for v in values)
-    except (TypeError, ValueError, AttributeError):
+        if isinstance(value, tuple | list):
+            height, width = map(operator.index, value)
+        else:
+            height = width = operator.index(value)
+    except (TypeError, ValueError):
         raise ValueError(
             f"{name} must be an integer or a pair of integers. Received: {value!r}"
         ) from None

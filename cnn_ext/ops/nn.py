@@ -71,7 +71,7 @@ def _check_shapes(name, target, output):
 
 def check_labels(labels: np.ndarray, num_classes: int) -> None:
     """An error that names the first label outside 0 .. num_classes - 1."""
-    wrong = (labels < 0) | (labels >= num_classes)
+    wrong = (labels < 0) | (labels >= num_classes) | (labels != np.floor(labels))
     if wrong.any():
         where_wrong = np.argwhere(wrong)[0].tolist()
         raise ValueError(
@@ -103,8 +103,8 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
             "output without its last axis; for one-hot rows use categorical_crossentropy. "
             f"Received: target.shape={labels.shape}, output.shape={tuple(output.shape)}"
         )
-    labels = labels.astype(np.int64)
     check_labels(labels, output.shape[-1])
+    labels = labels.astype(np.int64)
     logits = output if from_logits else log(_clipped(output))
     chosen = take_along_axis(log_softmax(logits), labels[..., None], axis=-1)
     return negative(squeeze(chosen, -1))

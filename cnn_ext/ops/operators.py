@@ -50,7 +50,9 @@ _METHODS = {
     "max": lambda self, axis=None, keepdims=False: reduction.max(
         self, axis=axis, keepdims=keepdims
     ),
-    "min": lambda self, axis=None, keepdims=False: reduction.min(self, axis, keepdims),
+    "min": lambda self, axis=None, keepdims=False: reduction.min(
+        self, axis=axis, keepdims=keepdims
+    ),
 }
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)

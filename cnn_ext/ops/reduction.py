@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from cnn_ext.autograd import primitive
-from cnn_ext.ops.elementwise import exp, log, negative, sqrt, square
+from cnn_ext.ops.elementwise import exp, log, sqrt, square
 from cnn_ext.ops.shape import broadcast_to, reshape
 
 
@@ -48,17 +48,19 @@ def max(x, *, axis=None, keepdims=False):
     return np.max(x, axis=axes_of(axis, np.ndim(x)), keepdims=keepdims)
 
 
-def _share_among_maxima(g, y, x, axis=None, keepdims=False):
+@primitive
+def min(x, *, axis=None, keepdims=False):
+    """Minimum over axes, all for None (`keras.ops.min`); equals share the gradient."""
+    return np.min(x, axis=axes_of(axis, np.ndim(x)), keepdims=keepdims)
+
+
+def _share_among_equals(g, y, x, axis=None, keepdims=False):
     hits = (x == reshape(y, newshape=_kept(x.shape, axis))).astype(x.dtype)
     return _spread(g, x, axis) * (hits / sum(hits, axis=axis, keepdims=True))
 
 
-max.gradients(_share_among_maxima)
-
-
-def min(x, axis=None, keepdims=False):
-    """Minimum over axes, all for None (`keras.ops.min`); equals share the gradient."""
-    return negative(max(negative(x), axis=axis, keepdims=keepdims))
+max.gradients(_share_among_equals)
+min.gradients(_share_among_equals)
 
 
 def mean(x, axis=None, keepdims=False):

@@ -112,8 +112,15 @@ def take_along_axis(x, indices, axis=-1):
 
     x: any shape; indices: integers, of x's shape but for the length of the axis.
     """
-    indices = index_of(indices)
-    axis %= len(x.shape)
+    indices = np.asarray(index_of(indices))
+    expected = list(x.shape)
+    if indices.ndim == len(x.shape):
+        expected[axis] = indices.shape[axis]
+    if indices.shape != tuple(expected):
+        raise ValueError(
+            "take_along_axis: indices must have x's shape but for the length of the axis. "
+            f"Received: x.shape={tuple(x.shape)}, indices.shape={indices.shape}, axis={axis}"
+        )
     index = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
     index[axis] = indices
     return getitem(x, index=tuple(index))

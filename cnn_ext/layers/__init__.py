@@ -1,0 +1,45 @@
+"""Layers by Keras's names."""
+
+from cnn_ext._errors import missing_attribute
+from cnn_ext.layers.base import KerasTensor, Layer
+from cnn_ext.layers.convolution import Conv2D
+from cnn_ext.layers.core import (
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    InputLayer,
+    ReLU,
+    Reshape,
+    Softmax,
+)
+from cnn_ext.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
+
+Convolution2D = Conv2D
+MaxPool2D = MaxPooling2D
+AvgPool2D = AveragePooling2D
+GlobalAvgPool2D = GlobalAveragePooling2D
+
+__all__ = [
+    "Activation",
+    "AveragePooling2D",
+    "AvgPool2D",
+    "Conv2D",
+    "Convolution2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool2D",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "MaxPool2D",
+    "MaxPooling2D",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+]
+
+__getattr__ = missing_attribute(__name__, __all__)

@@ -1,0 +1,36 @@
+"""Names of layers, models and optimizers: snake case, numbered, as Keras gives them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+_used: Counter[str] = Counter()
+
+
+def snake_case(name: str) -> str:
+    """A class name in Keras's snake case.
+
+    >>> snake_case("MaxPooling2D"), snake_case("Conv2D"), snake_case("ReLU")
+    ('max_pooling2d', 'conv2d', 're_lu')
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def auto_name(class_name: str) -> str:
+    """The next name for a class: `conv2d`, `conv2d_1`, ..."""
+    return numbered(snake_case(class_name), _used)
+
+
+def numbered(prefix: str, used: Counter[str]) -> str:
+    """The next of prefix, prefix_1, prefix_2, ..., counted in `used`."""
+    count = used[prefix]
+    used[prefix] += 1
+    return f"{prefix}_{count}" if count else prefix
+
+
+def clear_session() -> None:
+    """Start the automatic numbering of names afresh (`keras.utils.clear_session`)."""
+    _used.clear()

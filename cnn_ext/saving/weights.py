@@ -1,0 +1,219 @@
+"""The `.weights.h5` file of Keras 3.
+
+A group for each object that holds variables, with the datasets `vars/0`, `vars/1`, ...; the layers
+of a model are named by their class, numbered within it (`layers/conv2d`, `layers/conv2d_1`), not by
+their own names; the optimizer's state is in `optimizer`. Written to a temporary file in the same
+folder, which then takes the old one's place. On reading, every shape is compared with the model's
+before anything is read, links and storage outside the file are refused, and nothing is assigned
+until everything was read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnn_ext._errors import teaches_keywords
+from cnn_ext.autograd import Variable
+from cnn_ext.naming import numbered, snake_case
+
+SUFFIX = ".weights.h5"
+
+
+class ModelFileError(ValueError):
+    """A model file that cannot be used: what is wrong with it, and where."""
+
+
+@teaches_keywords
+def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model's weights, and its optimizer's state, to a `.weights.h5` file.
+
+    Args:
+        model: a built model.
+        filepath: ends in `.weights.h5`.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        ValueError: for another suffix, or a model without weights yet.
+        FileExistsError: if the file is there and may not be replaced.
+    """
+    import h5py
+
+    path = _checked_path(filepath)
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists; pass overwrite=True to replace it. Received: overwrite={overwrite}"
+        )
+    if not model.built:
+        raise ValueError(
+            f"model '{model.name}' has no weights yet: give it an Input, call it on data or "
+            "build(input_shape) it before saving"
+        )
+    with _replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        for place, holder, variables in _holders(model):
+            group = file.create_group(f"{place}/vars".lstrip("/"))
+            group.attrs["name"] = holder.name
+            for index, variable in enumerate(variables):
+                group.create_dataset(str(index), data=variable.data)
+
+
+@teaches_keywords
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    """Read a `.weights.h5` file, written here or by Keras 3, into a model of the same layers.
+
+    Args:
+        model: a built model.
+        filepath: the file.
+        skip_mismatch: leave layers whose variables do not match as they are, with a warning.
+
+    Raises:
+        ModelFileError: if the file is damaged, unsafe or does not match; the model is unchanged.
+        FileNotFoundError: if there is no such file.
+    """
+    import h5py
+
+    path = _checked_path(filepath)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    if not model.built:
+        raise ValueError(
+            f"model '{model.name}' has no weights yet to load into: give it an Input, call it on "
+            "data or build(input_shape) it before loading"
+        )
+    found: list[tuple[Variable, np.ndarray]] = []
+    try:
+        with h5py.File(path, "r") as file:
+            for place, holder, variables in _holders(model):
+                try:
+                    found += _read(file, f"{place}/vars".lstrip("/"), variables)
+                except _Mismatch as error:
+                    if place != "optimizer" and not skip_mismatch:
+                        raise
+                    warnings.warn(f"'{holder.name}' was skipped: {error}", stacklevel=3)
+    except _Mismatch as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    except (OSError, KeyError, RuntimeError) as error:
+        raise ModelFileError(f"{path} is not a readable HDF5 file: {error}") from None
+    for variable, value in found:
+        variable.assign(value)
+
+
+class _Mismatch(ValueError):
+    """A part of the file that does not match the model."""
+
+
+def _checked_path(filepath: str | os.PathLike[str]) -> Path:
+    path = Path(filepath)
+    if not path.name.endswith(SUFFIX):
+        raise ValueError(
+            f"The filename must end in `{SUFFIX}`; whole models (.keras, .h5) are not supported "
+            f"yet. Received: filepath={os.fspath(filepath)}"
+        )
+    return path
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[str]:
+    """A temporary file next to `path` that replaces it, whole, if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _holders(model: Any) -> Iterator[tuple[str, Any, list[Variable]]]:
+    """(place in the file, object, its own variables) for all that a model's file holds."""
+    yield from _layers_of("", model, set())
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None:
+        if not optimizer.built:
+            yield "optimizer", optimizer, optimizer.variables[:2]
+        else:
+            yield "optimizer", optimizer, optimizer.variables
+
+
+def _layers_of(place: str, layer: Any, seen: set[int]) -> Iterator[tuple[str, Any, list[Variable]]]:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    yield place, layer, layer.own_variables
+    children = list(getattr(layer, "layers", ()))
+    used: Counter[str] = Counter()
+    for child in children:
+        name = numbered(snake_case(type(child).__name__), used)
+        yield from _layers_of(f"{place}/layers/{name}".lstrip("/"), child, seen)
+    for name, value in sorted(vars(layer).items()):
+        if name.startswith("_"):
+            continue
+        if hasattr(value, "own_variables"):
+            yield from _layers_of(f"{place}/{name}".lstrip("/"), value, seen)
+        elif isinstance(value, list | tuple):
+            used = Counter()
+            for child in value:
+                if hasattr(child, "own_variables"):
+                    inner = numbered(snake_case(type(child).__name__), used)
+                    yield from _layers_of(f"{place}/{name}/{inner}".lstrip("/"), child, seen)
+
+
+def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variable, np.ndarray]]:
+    """The values that the file holds for these variables, each checked before it is read."""
+    import h5py
+
+    group = _member(file, place)
+    count = 0 if group is None else len(group)
+    if count != len(variables):
+        raise _Mismatch(f"'{place}' holds {count} variables where the model has {len(variables)}")
+    values = []
+    for index, variable in enumerate(variables):
+        dataset = _member(group, str(index))
+        where = f"'{place}/{index}'"
+        if not isinstance(dataset, h5py.Dataset):
+            raise _Mismatch(f"{where} is not a dataset")
+        if dataset.is_virtual or dataset.external:
+            raise _Mismatch(f"{where} is stored outside the file, which is refused")
+        if dataset.shape != variable.shape:
+            raise _Mismatch(
+                f"{where} has shape {dataset.shape} where the model has {variable.shape} "
+                f"('{variable.path}')"
+            )
+        if dataset.dtype.kind not in "fiu":
+            raise _Mismatch(f"{where} holds {dataset.dtype}, not numbers")
+        values.append((variable, dataset[()].astype(variable.dtype)))
+    return values
+
+
+def _member(group: Any, place: str) -> Any:
+    """What lies at a path within the file, None if nothing; links elsewhere are refused."""
+    import h5py
+
+    for name in place.split("/"):
+        link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            raise _Mismatch(f"'{place}' is a link, which is refused")
+        group = group[name]
+    return group

@@ -1,0 +1,70 @@
+"""What shapes go into and come out of a layer, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def input_shape(layer: Any) -> Any:
+    """Shape (or list, tuple, dict of shapes) of the first input of `layer`; None if unknown."""
+    shapes = _tensor_shapes(layer, "input")
+    return _built_with(layer) if shapes is None else shapes
+
+
+def output_shape(layer: Any) -> Any:
+    """Shape (or list, tuple, dict of shapes) of the first output of `layer`; None if unknown."""
+    shapes = _tensor_shapes(layer, "output")
+    if shapes is not None:
+        return shapes
+    given = _built_with(layer)
+    try:
+        return None if given is None else layer.compute_output_shape(given)
+    except NotImplementedError:
+        return None
+
+
+def show_shape(shape: Any, size: Callable[[Any], str] = str) -> str:
+    """`"(None, 28, 28, 1)"`: a shape, or several, in Keras's words; `size` writes one number.
+
+    >>> show_shape((None, 10)), show_shape([(None, 3), (None, 4)]), show_shape(None)
+    ('(None, 10)', '[(None, 3), (None, 4)]', '?')
+    """
+    if shape is None:
+        return "?"
+    if _is_one(shape):
+        return f"({', '.join(size(n) for n in shape)})"
+    if len(shape) == 1:
+        return show_shape(next(iter(shape.values() if isinstance(shape, dict) else shape)), size)
+    if isinstance(shape, dict):
+        inner = ", ".join(f"{key}: {show_shape(value, size)}" for key, value in shape.items())
+        return f"{{{inner}}}"
+    inner = ", ".join(show_shape(value, size) for value in shape)
+    return f"[{inner}]" if isinstance(shape, list) else f"({inner})"
+
+
+def _tensor_shapes(layer: Any, side: str) -> Any:
+    """Shapes of `layer.input` or `layer.output`, which a layer has once it was called."""
+    try:
+        return _shapes_of(getattr(layer, side))
+    except (AttributeError, ValueError):
+        return None
+
+
+def _shapes_of(tensors: Any) -> Any:
+    if isinstance(tensors, dict):
+        return {key: _shapes_of(tensor) for key, tensor in tensors.items()}
+    if isinstance(tensors, list | tuple):
+        return type(tensors)(_shapes_of(tensor) for tensor in tensors)
+    return tuple(tensors.shape)
+
+
+def _built_with(layer: Any) -> Any:
+    """The input shape that `layer` was built with, when it was built and never called."""
+    config = getattr(layer, "get_build_config", lambda: None)()
+    return (config or {}).get("input_shape")
+
+
+def _is_one(shape: Any) -> bool:
+    several = isinstance(shape, dict) or any(isinstance(n, list | tuple | dict) for n in shape)
+    return not several
