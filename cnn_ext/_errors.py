@@ -88,7 +88,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     names: list[str] = []
     for base in function.__mro__:
         if "__init__" in vars(base) and base is not object:
-            own, more = _named(base.__init__)
+            own, more = _named(vars(base)["__init__"])
             names += [name for name in own[1:] if name not in names]
             if not more:
                 break

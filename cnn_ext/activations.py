@@ -44,7 +44,7 @@ def relu(
     return y if max_value is None else ops.minimum(y, max_value)
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
     """exp(x) / sum(exp(x)) along an axis (`keras.activations.softmax`).
 
     The result remembers x, so that a crossentropy can use the logits: exact where softmax

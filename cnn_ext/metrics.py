@@ -75,7 +75,9 @@ class MeanMetricWrapper(Mean):
         super().__init__(name or fn.__name__, dtype)
         self.fn = fn
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         """Take a batch of targets and predictions into account."""
         super().update_state(self.fn(as_array(y_true), as_array(y_pred)), sample_weight)
 

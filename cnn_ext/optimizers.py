@@ -484,7 +484,7 @@ def get(identifier: Any) -> Optimizer:
     """
     if isinstance(identifier, Optimizer):
         return identifier
-    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+    if isinstance(identifier, type):
         return identifier()
     name = identifier.lower() if isinstance(identifier, str) else identifier
     return lookup("optimizer", name, _BY_NAME)()

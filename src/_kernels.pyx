@@ -11,7 +11,6 @@ contiguous, allocates the result and runs a row, which holds no GIL.
 Layouts are NHWC for images and HWIO for weights, float32 or float64. Kernels overwrite their
 results and never write to their arguments.
 """
-cimport cython
 from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset

@@ -79,7 +79,7 @@ cdef inline const real* with_halo(
     real* copy, Py_ssize_t* row,
 ) noexcept nogil:
     """The image with its halo, in `copy` (zero outside the image) unless it needs none."""
-    cdef Py_ssize_t i, width = min(w, halo.width - halo.left)
+    cdef Py_ssize_t i, width = max(0, min(w, halo.width - halo.left))
     row[0] = w * channels
     if copy == NULL:
         return image

@@ -31,7 +31,8 @@ cdef class Geometry:
         if c_in % groups or c_out % groups:
             raise ValueError(f"c_in and c_out must be multiples of groups. Received: {self}")
         sizes = (n * h * w * c_in, n * oh * ow * c_out, kh * kw * c_in * c_out,
-                 n * (h + kh * dilation_h + oh) * (w + kw * dilation_w + ow) * (c_in + c_out))
+                 n * (h + kh * dilation_h + oh * stride_h) * (w + kw * dilation_w + ow * stride_w)
+                 * (c_in + c_out))
         if max(sizes) >= 2**60 or max(pad_top, pad_left, stride_h, stride_w) >= 2**30:
             raise ValueError(f"sizes are too large for memory. Received: {self}")
 

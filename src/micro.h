@@ -52,14 +52,14 @@ typedef enum {
                                          ptrdiff_t channels);                                      \
     /* One output pixel, with window->channels values at y and at argmax. The forward and gather   \
      * kernels read x and write y; the backward kernels read y, a gradient, and add to x. */       \
-    typedef void (*pool_pixel_##SUFFIX)(REAL *x, REAL *y, int32_t *argmax,                         \
+    typedef void (*pool_pixel_##SUFFIX)(REAL * x, REAL * y, int32_t *argmax,                       \
                                         const pool_window *window);                                \
     typedef struct {                                                                               \
         ptrdiff_t lanes; /* elements of a vector */                                                \
         /* [vectors - 1][rows - 1]; with v + 1 vectors there are block_rows[v] of them */          \
         ptrdiff_t block_rows[MICRO_MAX_VECTORS];                                                   \
-        conv_block_##SUFFIX conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                        \
-        outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                      \
+        conv_block_##SUFFIX conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                         \
+        outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                       \
         pool_pixel_##SUFFIX pool[POOL_OPS];                                                        \
     } micro_##SUFFIX;
 

@@ -23,7 +23,8 @@ cdef extern from "micro.h" nogil:
 
     ctypedef void (*conv_block_f32)(
         const float* x, Py_ssize_t x_pixel, const tap_run* runs, Py_ssize_t n_runs, const float* w,
-        Py_ssize_t w_row, float* y, Py_ssize_t y_pixel, Py_ssize_t channels, int accumulate) noexcept
+        Py_ssize_t w_row, float* y, Py_ssize_t y_pixel, Py_ssize_t channels,
+        int accumulate) noexcept
     ctypedef void (*conv_block_f64)(
         const double* x, Py_ssize_t x_pixel, const tap_run* runs, Py_ssize_t n_runs,
         const double* w, Py_ssize_t w_row, double* y, Py_ssize_t y_pixel, Py_ssize_t channels,
@@ -62,7 +63,7 @@ cdef extern from "micro.h" nogil:
         const micro_f64* f64
 
     const micro_table* micro_for(const char* isa)
-    const char** micro_isas()
+    const char* const* micro_isas()
     unsigned long long flush_denormals_enter()
     void flush_denormals_leave(unsigned long long state)
 
@@ -72,7 +73,7 @@ cdef const micro_table* micro = NULL
 
 def isas():
     """Names of the instruction sets that this build and this CPU have, best first."""
-    cdef const char** names = micro_isas()
+    cdef const char* const* names = micro_isas()
     cdef list found = []
     while names[len(found)] != NULL:
         found.append(names[len(found)].decode())

@@ -6,10 +6,9 @@
  * the loads, busy. Strides, taps and dilation are run-time numbers and cost nothing measurable.
  */
 static ALWAYS_INLINE void NAME(conv_block)(const int rows, const int vectors, const REAL *x,
-                                           ptrdiff_t x_pixel, const tap_run *runs,
-                                           ptrdiff_t n_runs, const REAL *w, ptrdiff_t w_row,
-                                           REAL *y, ptrdiff_t y_pixel, ptrdiff_t channels,
-                                           int accumulate) {
+                                           ptrdiff_t x_pixel, const tap_run *runs, ptrdiff_t n_runs,
+                                           const REAL *w, ptrdiff_t w_row, REAL *y,
+                                           ptrdiff_t y_pixel, ptrdiff_t channels, int accumulate) {
     vec acc[MICRO_MAX_ROWS][MICRO_MAX_VECTORS] = {0};
     for (ptrdiff_t run = 0; run < n_runs; run++) {
         const REAL *input = x + runs[run].offset;

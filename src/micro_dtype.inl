@@ -8,16 +8,16 @@
     static void NAME(conv_block_##rows##x##vectors)(                                               \
         const REAL *x, ptrdiff_t x_pixel, const tap_run *runs, ptrdiff_t n_runs, const REAL *w,    \
         ptrdiff_t w_row, REAL *y, ptrdiff_t y_pixel, ptrdiff_t channels, int accumulate) {         \
-        NAME(conv_block)                                                                           \
-        (rows, vectors, x, x_pixel, runs, n_runs, w, w_row, y, y_pixel, channels, accumulate);     \
+        NAME(conv_block)(rows, vectors, x, x_pixel, runs, n_runs, w, w_row, y, y_pixel, channels,  \
+                         accumulate);                                                              \
     }
 #define OUTER_BLOCK(rows, vectors)                                                                 \
     static void NAME(outer_block_##rows##x##vectors)(                                              \
         const REAL *x, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, ptrdiff_t g_row,         \
         ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols, REAL *w, ptrdiff_t w_row,           \
         ptrdiff_t channels) {                                                                      \
-        NAME(outer_block)                                                                          \
-        (rows, vectors, x, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels); \
+        NAME(outer_block)(rows, vectors, x, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w,  \
+                          w_row, channels);                                                        \
     }
 UP_TO(ROWS_1, CONV_BLOCK, 1)
 UP_TO(ROWS_2, CONV_BLOCK, 2)

@@ -106,7 +106,7 @@ def _run_into(operation, shape, arrays, sizes):
     return result
 
 
-def _check_pooling(Geometry g):
+def _check_pooling(Geometry g not None):
     if not g.c_in == g.c_out == g.groups or g.dilation_h != 1 or g.dilation_w != 1:
         raise ValueError(
             f"pooling needs c_in == c_out == groups and dilation 1. Received: {g}"
@@ -129,25 +129,25 @@ def _argmax(array, shape):
     return np.ascontiguousarray(array)
 
 
-def conv2d_forward(x, weight, Geometry g):
+def conv2d_forward(x, weight, Geometry g not None):
     """x (n, h, w, c_in), weight (kh, kw, c_in // groups, c_out) -> y (n, oh, ow, c_out)."""
     arrays = _pair("x", x, g.x_shape, "weight", weight, g.weight_shape)
     return _run_into("conv2d_forward", g.y_shape, arrays, (g,))
 
 
-def conv2d_backward_input(grad_y, weight, Geometry g):
+def conv2d_backward_input(grad_y, weight, Geometry g not None):
     """grad_y (n, oh, ow, c_out), weight -> grad_x (n, h, w, c_in)."""
     arrays = _pair("grad_y", grad_y, g.y_shape, "weight", weight, g.weight_shape)
     return _run_into("conv2d_backward_input", g.x_shape, arrays, (g,))
 
 
-def conv2d_backward_weight(x, grad_y, Geometry g):
+def conv2d_backward_weight(x, grad_y, Geometry g not None):
     """x (n, h, w, c_in), grad_y (n, oh, ow, c_out) -> grad_weight."""
     arrays = _pair("x", x, g.x_shape, "grad_y", grad_y, g.y_shape)
     return _run_into("conv2d_backward_weight", g.weight_shape, arrays, (g,))
 
 
-def max_pool2d_forward(x, Geometry g):
+def max_pool2d_forward(x, Geometry g not None):
     """x (n, h, w, c) -> y (n, oh, ow, c) and argmax, int32, the number of each maximum's tap."""
     _check_pooling(g)
     x = _floats("x", x, g.x_shape)
@@ -157,27 +157,27 @@ def max_pool2d_forward(x, Geometry g):
     return y, argmax
 
 
-def max_pool2d_backward(grad_y, argmax, Geometry g):
+def max_pool2d_backward(grad_y, argmax, Geometry g not None):
     """grad_y (n, oh, ow, c), argmax -> grad_x (n, h, w, c), each gradient at its maximum."""
     _check_pooling(g)
     arrays = _floats("grad_y", grad_y, g.y_shape), _argmax(argmax, g.y_shape)
     return _run_into("max_pool2d_backward", g.x_shape, arrays, (g,))
 
 
-def max_pool2d_gather(x, argmax, Geometry g):
+def max_pool2d_gather(x, argmax, Geometry g not None):
     """x (n, h, w, c), argmax -> y (n, oh, ow, c), the x at each argmax."""
     _check_pooling(g)
     arrays = _floats("x", x, g.x_shape), _argmax(argmax, g.y_shape)
     return _run_into("max_pool2d_gather", g.y_shape, arrays, (g,))
 
 
-def average_pool2d_forward(x, Geometry g):
+def average_pool2d_forward(x, Geometry g not None):
     """x (n, h, w, c) -> y (n, oh, ow, c)."""
     _check_pooling(g)
     return _run_into("average_pool2d_forward", g.y_shape, (_floats("x", x, g.x_shape),), (g,))
 
 
-def average_pool2d_backward(grad_y, Geometry g):
+def average_pool2d_backward(grad_y, Geometry g not None):
     """grad_y (n, oh, ow, c) -> grad_x (n, h, w, c)."""
     _check_pooling(g)
     arrays = (_floats("grad_y", grad_y, g.y_shape),)

@@ -9,7 +9,7 @@ This package knows no operation by name; `cnn_ext.ops` defines them.
 """
 
 from cnn_ext.autograd.engine import backward, grad, gradients, value_and_grad
-from cnn_ext.autograd.primitive import PRIMITIVES, Primitive, primitive, remember
+from cnn_ext.autograd.primitives import PRIMITIVES, Primitive, primitive, remember
 from cnn_ext.autograd.tensor import Tensor, as_array, is_recording, no_grad
 from cnn_ext.autograd.variable import Variable
 

@@ -5,6 +5,7 @@ Order, accumulation, un-broadcasting, dtypes, freeing, and errors about wrong gr
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -155,7 +156,7 @@ def grad(
 
 def _differentiable(argument: Any) -> Tensor:
     """A Tensor of its own for an argument, so that only uses of the argument count."""
-    from cnn_ext.autograd.primitive import Primitive
+    from cnn_ext.autograd.primitives import Primitive
 
     if isinstance(argument, Tensor) and argument.requires_grad:
         itself = Primitive(lambda x: x)
@@ -216,8 +217,10 @@ def _step(node: Node, g: Any, needed: set[int], create_graph: bool) -> list[tupl
             continue
         rule = node.primitive.rule(index)
         if rule is not None:
-            gradient = rule(g, y, *inputs, **node.static)
-            handed.append((_origin(i), _fitted(gradient, i, node, index)))
+            gradient = _fitted(rule(g, y, *inputs, **node.static), i, node, index)
+            if create_graph and not isinstance(gradient, Tensor):
+                gradient = Tensor(gradient)  # a rule that left the graph: a constant
+            handed.append((_origin(i), gradient))
     return handed
 
 
@@ -278,7 +281,8 @@ def _unbroadcast(gradient: Any, shape: tuple[int, ...], node: Node, index: int) 
         )
     leading = gradient.ndim - len(shape)
     if leading:  # as rows: a sum over one axis is much faster than over several
-        gradient = gradient.reshape((-1, *gradient.shape[leading:])).sum(axis=0)
+        rows = math.prod(gradient.shape[:leading])
+        gradient = gradient.reshape((rows, *gradient.shape[leading:])).sum(axis=0)
     axes = tuple(i for i, size in enumerate(shape) if size == 1 and gradient.shape[i] != 1)
     return gradient.sum(axis=axes, keepdims=True) if axes else gradient
 

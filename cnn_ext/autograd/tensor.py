@@ -13,7 +13,7 @@ import numpy as np
 from cnn_ext import config
 
 if TYPE_CHECKING:
-    from cnn_ext.autograd.primitive import Primitive
+    from cnn_ext.autograd.primitives import Primitive
 
 
 class _Recording(threading.local):
@@ -103,6 +103,7 @@ class Tensor:
     data: np.ndarray
     grad: np.ndarray | Tensor | None
     node: Node | None
+    _keras_logits: Any  # what a softmax or sigmoid activation was computed from; else unset
 
     def __init__(
         self,

@@ -71,7 +71,7 @@ class IdxDataset:
 def folders(name: str) -> list[Path]:
     """Where the files of data set `name` may be, first choice first: the cache of cnn_ext, of
     Keras, the system's folder."""
-    import pooch  # type: ignore[import-untyped]
+    import pooch
 
     keras_home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
     return [

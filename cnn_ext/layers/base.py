@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,20 @@ class _Call(threading.local):
 
 
 _call = _Call()
+
+
+def _checked_build(build: Callable[..., None]) -> Callable[..., None]:
+    """A layer's `build` that checks the shape first and leaves the layer built."""
+
+    @functools.wraps(build)
+    def checked(self: Layer, input_shape: Any = None) -> None:
+        if input_shape is not None:
+            self.check_input_shape(tuple(input_shape))
+        build(self, input_shape)
+        self._build_shape = None if input_shape is None else tuple(input_shape)
+        self.built = True
+
+    return checked
 
 
 class Layer(TeachesKeywords):
@@ -77,6 +92,11 @@ class Layer(TeachesKeywords):
         else:
             self._batch_input_shape = None if input_shape is None else (None, *input_shape)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _checked_build(vars(cls)["build"])  # type: ignore[method-assign]
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep account of the Variables and layers among the attributes."""
         if name not in ("_own_trainable", "_own_non_trainable", "_sublayers"):
@@ -100,9 +120,9 @@ class Layer(TeachesKeywords):
         if not any(known is item for known in owned):
             owned.append(item)
 
+    @_checked_build
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, the batch size first and None."""
-        self.built = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs."""
@@ -276,14 +296,7 @@ class Layer(TeachesKeywords):
         if shapes:
             self.check_input_shape(shapes[0])
         if not self.built:
-            self.build_for((None, *shapes[0][1:]) if shapes else ())
-
-    def build_for(self, input_shape: Shape) -> None:
-        """Check the shape and make the weights for it, once."""
-        self.check_input_shape(input_shape)
-        self.build(input_shape)
-        self._build_shape = tuple(input_shape)
-        self.built = True
+            self.build((None, *shapes[0][1:]) if shapes else ())
 
     def get_build_config(self) -> dict[str, Any]:
         """The shape that the weights were made for."""

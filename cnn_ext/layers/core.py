@@ -419,7 +419,7 @@ class Softmax(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else tuple(axis)
+        self.axis: Any = axis if isinstance(axis, int) else tuple(axis)
 
     def call(self, inputs: Any) -> Any:
         return activations.softmax(inputs, axis=self.axis)

@@ -62,7 +62,7 @@ class Sequential(Model):
         if self._input_shape is not None:
             layer_input = self.compute_output_shape(self._input_shape)
             if not layer.built:
-                layer.build_for(layer_input)
+                layer.build(layer_input)
             layer.compute_output_shape(layer_input)
         self._sublayers.append(layer)
         if not self.trainable:
@@ -110,9 +110,8 @@ class Sequential(Model):
         shape = self._input_shape
         for layer in self._sublayers:
             if not layer.built:
-                layer.build_for(shape)
+                layer.build(shape)
             shape = layer.compute_output_shape(shape)
-        self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         for layer in self._sublayers:

@@ -196,8 +196,8 @@ class _Check:
         def off(elements: np.ndarray) -> tuple[float, float]:
             direction = np.zeros(gradient.size)
             direction[elements] = self.rng.choice([-1.0, 1.0], elements.size)
-            direction = direction.reshape(gradient.shape)
-            return _slope(scalar, values, index, direction, gradient)
+            shaped = direction.reshape(gradient.shape)
+            return _slope(scalar, values, index, shaped, gradient)
 
         suspects = np.arange(gradient.size)
         while suspects.size > FEW:  # halve, and keep the half whose slope is further off

@@ -76,8 +76,11 @@ class ArrayData:
             yield self[rows if order is None else order[rows]]
 
     def __getitem__(self, rows: Any) -> Batch:
-        arrays = (self.x, self.y, self.sample_weight)
-        return Batch(*(None if a is None else a[rows] for a in arrays))  # type: ignore[arg-type]
+        return Batch(
+            self.x[rows],
+            None if self.y is None else self.y[rows],
+            None if self.sample_weight is None else self.sample_weight[rows],
+        )
 
     def split(self, fraction: float) -> tuple[ArrayData, ArrayData]:
         """The first rows, and the last `fraction` of them for validation."""
@@ -89,9 +92,11 @@ class ArrayData:
                 f"validation_split={fraction} of {len(self.x)} samples leaves none for training or "
                 "none for validation; use another fraction or more data"
             )
-        parts = (self[slice(None, at)], self[slice(at, None)])
-        first, last = (ArrayData(*part, batch_size=self.batch_size) for part in parts)
-        return first, last
+        first, last = self[:at], self[at:]
+        return (
+            ArrayData(first.x, first.y, first.sample_weight, self.batch_size),
+            ArrayData(last.x, last.y, last.sample_weight, self.batch_size),
+        )
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:
@@ -117,7 +122,8 @@ def unpack_validation(data: Any, batch_size: int | None) -> ArrayData:
             f"Received: {type(data).__name__}"
             + (f" of length {len(data)}" if isinstance(data, tuple | list) else "")
         )
-    return ArrayData(*data, batch_size=batch_size, what="validation_data")
+    x, y, sample_weight = (*data, None)[:3]
+    return ArrayData(x, y, sample_weight, batch_size, what="validation_data")
 
 
 def class_weights_of(y: np.ndarray, class_weight: dict[int, float]) -> np.ndarray:

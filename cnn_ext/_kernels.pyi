@@ -1,0 +1,59 @@
+"""Types of the compiled kernels; their documentation is in src/table.pxi and src/geometry.pxi."""
+
+import contextlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+class Geometry:
+    def __init__(
+        self,
+        *,
+        n: int,
+        h: int,
+        w: int,
+        c_in: int,
+        c_out: int,
+        kh: int,
+        kw: int,
+        oh: int,
+        ow: int,
+        stride_h: int = 1,
+        stride_w: int = 1,
+        pad_top: int = 0,
+        pad_left: int = 0,
+        dilation_h: int = 1,
+        dilation_w: int = 1,
+        groups: int = 1,
+    ) -> None: ...
+    @property
+    def x_shape(self) -> tuple[int, int, int, int]: ...
+    @property
+    def y_shape(self) -> tuple[int, int, int, int]: ...
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]: ...
+
+class Kernel(NamedTuple):
+    operation: str
+    name: str
+    serves: Callable[..., bool]
+    run: dict[str, Callable[..., None]]
+
+KERNELS: tuple[Kernel, ...]
+
+def isas() -> list[str]: ...
+def isa() -> str: ...
+def set_isa(name: str | None = None) -> None: ...
+def use_kernels(name: str) -> contextlib.AbstractContextManager[None]: ...
+def conv2d_forward(x: np.ndarray, weight: np.ndarray, g: Geometry) -> np.ndarray: ...
+def conv2d_backward_input(grad_y: np.ndarray, weight: np.ndarray, g: Geometry) -> np.ndarray: ...
+def conv2d_backward_weight(x: np.ndarray, grad_y: np.ndarray, g: Geometry) -> np.ndarray: ...
+def max_pool2d_forward(x: np.ndarray, g: Geometry) -> tuple[np.ndarray, np.ndarray]: ...
+def max_pool2d_backward(grad_y: np.ndarray, argmax: np.ndarray, g: Geometry) -> np.ndarray: ...
+def max_pool2d_gather(x: np.ndarray, argmax: np.ndarray, g: Geometry) -> np.ndarray: ...
+def average_pool2d_forward(x: np.ndarray, g: Geometry) -> np.ndarray: ...
+def average_pool2d_backward(grad_y: np.ndarray, g: Geometry) -> np.ndarray: ...
+def gemm(
+    a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False
+) -> np.ndarray: ...
