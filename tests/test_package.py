@@ -33,8 +33,10 @@ model.summary()
 """
 
 
-def run(*command: str, **kwargs: object) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)  # type: ignore[call-overload]
+def run(*command: str, cwd: Path) -> None:
+    """Run a command that sees nothing of this process's Python."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
@@ -42,7 +44,7 @@ def run(*command: str, **kwargs: object) -> None:
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The sdist, and the wheel built from it, as `python -m build` makes them."""
     folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT))
+    run(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT), cwd=folder)
     (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return {"sdist": sdist, "wheel": wheel}
 
@@ -58,8 +60,7 @@ def test_the_wheel_is_small_and_complete(distributions: dict[str, Path]) -> None
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_it_runs_alone(kind: str, distributions: dict[str, Path], tmp_path: Path) -> None:
-    run(sys.executable, "-m", "venv", str(tmp_path / "env"))
+    run(sys.executable, "-m", "venv", "env", cwd=tmp_path)
     python = str(tmp_path / "env" / "bin" / "python")
-    run(python, "-m", "pip", "install", "--quiet", str(distributions[kind]))
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV"))}
-    run(python, "-W", "error", "-c", PROGRAM, cwd=tmp_path, env=clean)
+    run(python, "-m", "pip", "install", "--quiet", str(distributions[kind]), cwd=tmp_path)
+    run(python, "-W", "error", "-c", PROGRAM, cwd=tmp_path)

@@ -19,6 +19,7 @@ TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 @primitive
 def conv2d(x, weight, *, geometry):
+    """y of x (n, h, w, c_in) and weight (kh, kw, c_in / groups, c_out); see `conv`."""
     return _kernels.conv2d_forward(x, weight, geometry)
 
 
@@ -30,6 +31,7 @@ conv2d.gradients(
 
 @primitive
 def conv2d_backward_input(grad_y, weight, *, geometry):
+    """The gradient by x of a conv2d, for the gradient grad_y (n, oh, ow, c_out) by its y."""
     return _kernels.conv2d_backward_input(grad_y, weight, geometry)
 
 
@@ -41,6 +43,7 @@ conv2d_backward_input.gradients(
 
 @primitive
 def conv2d_backward_weight(x, grad_y, *, geometry):
+    """The gradient by weight of a conv2d, for the gradient grad_y (n, oh, ow, c_out) by its y."""
     return _kernels.conv2d_backward_weight(x, grad_y, geometry)
 
 

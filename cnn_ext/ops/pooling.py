@@ -14,6 +14,7 @@ from cnn_ext.ops.shape import transpose
 
 @primitive
 def max_pool2d(x, *, geometry):
+    """The maximum over each window of x (n, h, w, c); see `max_pool`."""
     y, argmax = _kernels.max_pool2d_forward(x, geometry)
     return remember(y, argmax=argmax)
 
@@ -25,6 +26,7 @@ max_pool2d.gradients(
 
 @primitive
 def max_pool2d_backward(grad_y, *, argmax, geometry):
+    """Scatter: each element of grad_y (n, oh, ow, c) added where its window's maximum was."""
     return _kernels.max_pool2d_backward(grad_y, argmax, geometry)
 
 
@@ -35,6 +37,7 @@ max_pool2d_backward.gradients(
 
 @primitive
 def max_pool2d_gather(x, *, argmax, geometry):
+    """Gather: the elements of x (n, h, w, c) where each window's maximum was."""
     return _kernels.max_pool2d_gather(x, argmax, geometry)
 
 
@@ -45,6 +48,7 @@ max_pool2d_gather.gradients(
 
 @primitive
 def average_pool2d(x, *, geometry):
+    """The mean over each window of x (n, h, w, c); see `average_pool`."""
     return _kernels.average_pool2d_forward(x, geometry)
 
 
@@ -53,6 +57,7 @@ average_pool2d.gradients(lambda g, y, x, geometry: average_pool2d_backward(g, ge
 
 @primitive
 def average_pool2d_backward(grad_y, *, geometry):
+    """Each element of grad_y (n, oh, ow, c) spread evenly over its window."""
     return _kernels.average_pool2d_backward(grad_y, geometry)
 
 
