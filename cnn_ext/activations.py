@@ -64,11 +64,15 @@ def sigmoid(x: Any) -> Any:
     return y
 
 
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """log(softmax(x)) (`keras.activations.log_softmax`)."""
+    return ops.log_softmax(x, axis=axis)
+
+
 tanh = ops.tanh
 exponential = ops.exp
 elu = ops.elu
 leaky_relu = ops.leaky_relu
-log_softmax = ops.log_softmax
 silu = swish = ops.silu
 softplus = ops.softplus
 

@@ -36,8 +36,15 @@ class Callback(TeachesKeywords):
     def on_train_end(self, logs: Logs = None) -> None: ...
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None: ...
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None: ...
-    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None: ...
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None: ...
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None: ...
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None: ...
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self.on_batch_end(batch, logs)
+
     def on_test_begin(self, logs: Logs = None) -> None: ...
     def on_test_end(self, logs: Logs = None) -> None: ...
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None: ...
@@ -65,9 +72,12 @@ class CallbackList:
     def __getattr__(self, event: str) -> Any:
         if not event.startswith("on_"):
             raise AttributeError(event)
-        plain = getattr(Callback, event)
-        methods = [getattr(callback, event) for callback in self.callbacks]
-        methods = [m for m in methods if getattr(m, "__func__", None) is not plain]
+        names = {event, event.replace("train_batch", "batch")}
+        methods = [
+            getattr(callback, event)
+            for callback in self.callbacks
+            if any(_overrides(callback, name) for name in names)
+        ]
 
         def call(*args: Any) -> None:
             for method in methods:
@@ -75,6 +85,10 @@ class CallbackList:
 
         self.__dict__[event] = call
         return call
+
+
+def _overrides(callback: Callback, name: str) -> bool:
+    return getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name)
 
 
 class History(Callback):
@@ -86,6 +100,10 @@ class History(Callback):
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        model.history = self
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch = []
@@ -108,7 +126,7 @@ class ProgbarLogger(Callback):
         self.epochs = self.params["epochs"]
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        if self.verbose:
+        if self.verbose and self.epochs > 1:
             print(f"Epoch {epoch + 1}/{self.epochs}")
         self._start()
 

@@ -247,11 +247,15 @@ _BY_NAME: dict[str, type[Initializer]] = {
     "he_uniform": HeUniform,
     "lecun_normal": LecunNormal,
     "lecun_uniform": LecunUniform,
+    "normal": RandomNormal,
+    "one": Ones,
     "ones": Ones,
     "random_normal": RandomNormal,
     "random_uniform": RandomUniform,
     "truncated_normal": TruncatedNormal,
+    "uniform": RandomUniform,
     "variance_scaling": VarianceScaling,
+    "zero": Zeros,
     "zeros": Zeros,
 }
 
@@ -259,7 +263,7 @@ __all__ = [
     "Initializer",
     "get",
     "serialize",
-    *(cls.__name__ for cls in _BY_NAME.values()),
+    *sorted({cls.__name__ for cls in _BY_NAME.values()}),
 ]
 
 

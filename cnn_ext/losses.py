@@ -51,7 +51,11 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
 
 
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, axis: int = -1
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
 ) -> Any:
     """-log of the probability that y_pred (.., classes) gives to each integer label of y_true.
 
@@ -59,6 +63,7 @@ def sparse_categorical_crossentropy(
     >>> sparse_categorical_crossentropy(np.array([1]), np.array([[0.5, 0.5]]))
     array([0.69314718])
     """
+    _no_ignored_class(ignore_class)
     if as_array(y_true).shape == tuple(y_pred.shape) and y_pred.shape[-1] > 1:
         raise ValueError(
             "sparse_categorical_crossentropy takes integer labels, one a sample; for one-hot rows "
@@ -67,6 +72,14 @@ def sparse_categorical_crossentropy(
         )
     output, from_logits = logits_of(y_pred, from_logits)
     return ops.sparse_categorical_crossentropy(y_true, output, from_logits=from_logits, axis=axis)
+
+
+def _no_ignored_class(ignore_class: int | None) -> None:
+    if ignore_class is not None:
+        raise ValueError(
+            "ignore_class is not supported yet; give those samples a sample_weight of 0. "
+            f"Received: ignore_class={ignore_class}"
+        )
 
 
 def categorical_crossentropy(
@@ -235,11 +248,7 @@ class SparseCategoricalCrossentropy(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        if ignore_class is not None:
-            raise ValueError(
-                "ignore_class is not supported yet; give those samples a sample_weight of 0. "
-                f"Received: ignore_class={ignore_class}"
-            )
+        _no_ignored_class(ignore_class)
         self.from_logits = from_logits
         self.axis = axis
 
@@ -247,7 +256,7 @@ class SparseCategoricalCrossentropy(Loss):
         check_labels(y_true, y_pred_shape[-1])
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.axis)
+        return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, axis=self.axis)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits, "axis": self.axis}
@@ -349,6 +358,8 @@ class LossFunction(Loss):
 
 
 _BY_NAME: dict[str, type[Loss]] = {
+    "BCE": BinaryCrossentropy,
+    "MSE": MeanSquaredError,
     "bce": BinaryCrossentropy,
     "binary_crossentropy": BinaryCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,

@@ -10,13 +10,14 @@ import numpy as np
 from cnn_ext import losses
 from cnn_ext._errors import TeachesKeywords, lookup, missing_attribute
 from cnn_ext.autograd import as_array
+from cnn_ext.naming import auto_name
 
 
 class Metric(TeachesKeywords):
     """Base of metrics (`keras.metrics.Metric`): implement update_state, result, reset_state."""
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        self.name = name or type(self).__name__.lower()
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or auto_name(type(self).__name__)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""
@@ -44,21 +45,19 @@ class Mean(Metric):
     """
 
     def __init__(self, name: str = "mean", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         self.reset_state()
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Add values, each with its weight: one for all, one a value, or one a row of values."""
-        array = as_array(values)
-        if sample_weight is None:
-            self.total += float(array.sum(dtype=np.float64))
-            self.weight += array.size
-            return
-        weight = as_array(sample_weight)
-        weight = weight.reshape(weight.shape + (1,) * (array.ndim - weight.ndim))
-        weight = np.broadcast_to(weight, array.shape).astype(np.float64)
-        self.total += float((array * weight).sum())
-        self.weight += float(weight.sum())
+        """Add each sample's mean value; weights are one for all, one a sample or one a value."""
+        values = as_array(values).astype(np.float64)
+        weight = np.ones(values.shape[:1]) if sample_weight is None else as_array(sample_weight)
+        values, weight = losses.aligned(values, weight)
+        values = values.mean(axis=tuple(range(weight.ndim, values.ndim)))
+        weight = np.broadcast_to(weight, values.shape).astype(np.float64)
+        beyond = tuple(range(1, values.ndim))
+        self.total += float((values * weight).mean(axis=beyond).sum())
+        self.weight += float(weight.mean(axis=beyond).sum())
 
     def result(self) -> float:
         return self.total / self.weight if self.weight else 0.0
@@ -156,9 +155,12 @@ _BY_NAME: dict[str, Callable[[], Metric]] = {
     "binary_accuracy": BinaryAccuracy,
     "categorical_accuracy": CategoricalAccuracy,
     "mean_squared_error": MeanSquaredError,
-    "mse": lambda: MeanSquaredError(name="mse"),
+    "mse": MeanSquaredError,
+    "MSE": MeanSquaredError,
     "sparse_categorical_accuracy": SparseCategoricalAccuracy,
     "binary_crossentropy": lambda: MeanMetricWrapper(losses.binary_crossentropy),
+    "bce": lambda: MeanMetricWrapper(losses.binary_crossentropy),
+    "BCE": lambda: MeanMetricWrapper(losses.binary_crossentropy),
     "categorical_crossentropy": lambda: MeanMetricWrapper(losses.categorical_crossentropy),
     "sparse_categorical_crossentropy": lambda: MeanMetricWrapper(
         losses.sparse_categorical_crossentropy
@@ -194,6 +196,23 @@ def accuracy_for(name: str, y_true: Any, y_pred: Any) -> Metric:
         return BinaryAccuracy(name=name)
     sparse = len(y_true.shape) < len(y_pred.shape) or y_true.shape[-1] == 1
     return (SparseCategoricalAccuracy if sparse else CategoricalAccuracy)(name=name)
+
+
+class Watched:
+    """A metric of compile; which accuracy is meant is known when the first data are seen."""
+
+    def __init__(self, identifier: Any) -> None:
+        self.name = identifier
+        self.metric = None
+        named = isinstance(identifier, str)
+        if not (named and identifier.lower() in ("accuracy", "acc")):
+            self.metric = get(identifier)
+            self.metric.name = identifier if named else self.metric.name
+
+    def update(self, y_true: Any, y_pred: Any) -> None:
+        if self.metric is None:
+            self.metric = accuracy_for(self.name, y_true, y_pred)
+        self.metric.update_state(y_true, y_pred)
 
 
 __all__ = [

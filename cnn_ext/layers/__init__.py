@@ -6,7 +6,6 @@ from cnn_ext.layers.convolution import Conv2D
 from cnn_ext.layers.core import (
     Activation,
     Dense,
-    Dropout,
     Flatten,
     Input,
     InputLayer,
@@ -15,6 +14,7 @@ from cnn_ext.layers.core import (
     Softmax,
 )
 from cnn_ext.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
+from cnn_ext.layers.regularization import Dropout
 
 Convolution2D = Conv2D
 MaxPool2D = MaxPooling2D

@@ -13,6 +13,7 @@ import numpy as np
 from cnn_ext import config, initializers
 from cnn_ext._errors import TeachesKeywords
 from cnn_ext.autograd import Tensor, Variable, as_array
+from cnn_ext.layers.owned import OwnedDict, OwnedList
 from cnn_ext.naming import auto_name
 
 Shape = tuple[int | None, ...]
@@ -54,8 +55,8 @@ class Layer(TeachesKeywords):
 
     A layer of one's own implements `call(inputs)`, which may take `training`, and, if it has
     weights, `build(input_shape)`, which makes them with `add_weight`; `compute_output_shape` is
-    needed only where the shape changes. Attributes that are layers or Variables (or lists of
-    them) belong to it.
+    needed only where the shape changes. Attributes that are layers or Variables, or lists or
+    dicts of them, belong to it; also what is put into such a list or dict later.
 
     >>> import numpy as np
     >>> class Scale(Layer):
@@ -86,7 +87,9 @@ class Layer(TeachesKeywords):
         self._own_trainable: list[Variable] = []
         self._own_non_trainable: list[Variable] = []
         self._sublayers: list[Layer] = []
-        self._takes_training = "training" in inspect.signature(self.call).parameters
+        parameters = inspect.signature(self.call).parameters
+        self._takes_training = "training" in parameters
+        self._inputs_name = next(iter(parameters), "")
         if batch_input_shape is not None:
             self._batch_input_shape: Shape | None = tuple(batch_input_shape)
         else:
@@ -100,13 +103,20 @@ class Layer(TeachesKeywords):
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep account of the Variables and layers among the attributes."""
         if name not in ("_own_trainable", "_own_non_trainable", "_sublayers"):
-            self._track_all(value)
+            value = self._owned(value)
         object.__setattr__(self, name, value)
 
-    def _track_all(self, value: Any) -> None:
-        for item in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(item, Variable | Layer):
-                self._track(item)
+    def _owned(self, value: Any) -> Any:
+        """The value, kept account of; lists and dicts become ones that keep account of theirs."""
+        if isinstance(value, Variable | Layer):
+            self._track(value)
+        elif type(value) is tuple:
+            return tuple(map(self._owned, value))
+        elif type(value) is list:
+            return OwnedList(self._owned, value)
+        elif type(value) is dict:
+            return OwnedDict(self._owned, value)
+        return value
 
     def _track(self, item: Variable | Layer) -> None:
         if "_sublayers" not in self.__dict__:
@@ -208,11 +218,11 @@ class Layer(TeachesKeywords):
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if v.trainable]
+        return [v for v in self.weights if v.trainable and self.trainable]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if not v.trainable]
+        return [v for v in self.weights if not (v.trainable and self.trainable)]
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -256,6 +266,13 @@ class Layer(TeachesKeywords):
         """An error if inputs of this shape cannot be computed with; nothing by default."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not args and self._inputs_name in kwargs:
+            args = (kwargs.pop(self._inputs_name),)
+        if not args:
+            raise TypeError(
+                f"layer '{self.name}' must be called on its inputs. Received: no positional "
+                f"argument and {list(kwargs)}"
+            )
         inputs = tuple(self._as_input(a) for a in args)
         self._ensure_built(inputs)
         inputs = tuple(self._in_compute_dtype(i) for i in inputs)

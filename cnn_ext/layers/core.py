@@ -1,4 +1,4 @@
-"""Layers that are not about images: dense, shapes, activations, dropout, input."""
+"""Layers that are not about images: dense, shapes, activations, input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from cnn_ext.layers.base import (
     positive_integer,
     unsupported,
 )
-from cnn_ext.random import SeedGenerator
 
 
 class InputLayer(Layer):
@@ -48,9 +47,11 @@ class InputLayer(Layer):
                 f"size in front. Received: shape={shape}, batch_shape={batch_shape}"
             )
         given: Any = batch_shape if shape is None else shape
-        if isinstance(given, int) or not all(n is None or isinstance(n, int) for n in given):
+        if isinstance(given, int) or not all(
+            n is None or (isinstance(n, int | np.integer) and n >= 0) for n in given
+        ):
             raise ValueError(
-                "a shape must be a tuple of integers or None, such as (28, 28, 1) or (784,). "
+                "a shape must be a tuple of sizes or None, such as (28, 28, 1) or (784,). "
                 f"Received: {given!r}"
             )
         self.batch_shape: Shape = tuple(given) if shape is None else (batch_size, *given)
@@ -275,61 +276,6 @@ class Reshape(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "target_shape": self.target_shape}
-
-
-class Dropout(Layer):
-    """In training, zeros a share of the inputs and scales up the rest (`keras.layers.Dropout`).
-
-    Args:
-        rate: share that is zeroed, in [0, 1]; the rest is multiplied by 1 / (1 - rate).
-        noise_shape: shape of the mask, 1 where it is to be repeated; the inputs' if None.
-        seed: of the mask; None takes the next stream of the global seed.
-        others: see `Layer`.
-
-    Source: Srivastava et al. 2014.
-
-    >>> import numpy as np
-    >>> Dropout(0.5)(np.ones((1, 3)), training=False).numpy()
-    array([[1., 1., 1.]], dtype=float32)
-    """
-
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-            raise ValueError(
-                f"Invalid value received for argument `rate`. Expected a float value between 0 "
-                f"and 1. Received: rate={rate}"
-            )
-        self.rate = rate
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
-
-    def call(self, inputs: Any, training: bool | None = False) -> Any:
-        if not training or self.rate == 0:
-            return inputs
-        shape = inputs.shape
-        if self.noise_shape is not None:
-            shape = tuple(
-                n if s is None else s for s, n in zip(self.noise_shape, shape, strict=True)
-            )
-        kept = self.seed_generator.next().random(shape, dtype=np.float32) >= self.rate
-        scale = 0.0 if self.rate == 1 else 1 / (1 - self.rate)
-        return inputs * (kept * inputs.dtype.type(scale))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "rate": self.rate,
-            "seed": self.seed,
-            "noise_shape": self.noise_shape,
-        }
 
 
 class Activation(Layer):

@@ -27,6 +27,8 @@ class Sequential(Model):
     23
     """
 
+    saves_layers_first = True
+
     def __init__(
         self,
         layers: Iterable[Any] | None = None,
@@ -106,6 +108,11 @@ class Sequential(Model):
         """Make the weights of all layers for inputs of this shape, the batch size first."""
         if input_shape is None:
             raise ValueError("build() needs input_shape, the batch size (None) first")
+        if not self._sublayers:
+            raise ValueError(
+                f"Sequential model '{self.name}' cannot be built because it has no layers. Call "
+                f"`model.add(layer)`. Received: input_shape={tuple(input_shape)}"
+            )
         self._input_shape = (None, *tuple(input_shape)[1:])
         shape = self._input_shape
         for layer in self._sublayers:

@@ -91,13 +91,18 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
     found: list[tuple[Variable, np.ndarray]] = []
     try:
         with h5py.File(path, "r") as file:
+            places = []
             for place, holder, variables in _holders(model):
+                places.append(f"{place}/vars".lstrip("/"))
                 try:
-                    found += _read(file, f"{place}/vars".lstrip("/"), variables)
+                    found += _read(file, places[-1], variables)
                 except _Mismatch as error:
                     if place != "optimizer" and not skip_mismatch:
                         raise
                     warnings.warn(f"'{holder.name}' was skipped: {error}", stacklevel=3)
+            left = _unread(file, places)
+            if left and not skip_mismatch:
+                raise _Mismatch(f"'{left[0]}' holds variables that the model has no place for")
     except _Mismatch as error:
         raise ModelFileError(f"{path}: {error}") from None
     except (OSError, KeyError, RuntimeError) as error:
@@ -160,22 +165,35 @@ def _layers_of(place: str, layer: Any, seen: set[int]) -> Iterator[tuple[str, An
         return
     seen.add(id(layer))
     yield place, layer, layer.own_variables
-    children = list(getattr(layer, "layers", ()))
-    used: Counter[str] = Counter()
-    for child in children:
-        name = numbered(snake_case(type(child).__name__), used)
-        yield from _layers_of(f"{place}/layers/{name}".lstrip("/"), child, seen)
-    for name, value in sorted(vars(layer).items()):
-        if name.startswith("_"):
-            continue
-        if hasattr(value, "own_variables"):
-            yield from _layers_of(f"{place}/{name}".lstrip("/"), value, seen)
-        elif isinstance(value, list | tuple):
-            used = Counter()
-            for child in value:
-                if hasattr(child, "own_variables"):
-                    inner = numbered(snake_case(type(child).__name__), used)
-                    yield from _layers_of(f"{place}/{name}/{inner}".lstrip("/"), child, seen)
+    for name, value in _attributes_of(layer):
+        yield from _layers_in(f"{place}/{name}".lstrip("/"), value, seen)
+
+
+def _attributes_of(layer: Any) -> list[tuple[str, Any]]:
+    """Names and values in Keras's order: private ones last, a Sequential's layers first."""
+    attributes = {name: value for name, value in vars(layer).items() if name != "_sublayers"}
+    if hasattr(layer, "layers"):
+        attributes["layers"] = layer.layers
+    first = "layers" if getattr(layer, "saves_layers_first", False) else None
+
+    def order(item: tuple[str, Any]) -> tuple[bool, bool, str]:
+        name = item[0]
+        return name != first, name.startswith("_"), name
+
+    return sorted(attributes.items(), key=order)
+
+
+def _layers_in(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any, list[Variable]]]:
+    """What is kept in an attribute: a layer, or lists and dicts of layers."""
+    if hasattr(value, "own_variables"):
+        yield from _layers_of(place, value, seen)
+    elif isinstance(value, list | tuple | dict):
+        used: Counter[str] = Counter()
+        for child in value.values() if isinstance(value, dict) else value:
+            is_layer = hasattr(child, "own_variables")
+            if is_layer or isinstance(child, list | tuple | dict):
+                kind = snake_case(type(child).__name__) if is_layer else "container"
+                yield from _layers_in(f"{place}/{numbered(kind, used)}", child, seen)
 
 
 def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variable, np.ndarray]]:
@@ -183,6 +201,8 @@ def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variab
     import h5py
 
     group = _member(file, place)
+    if group is not None and not isinstance(group, h5py.Group):
+        raise _Mismatch(f"'{place}' is not a group")
     count = 0 if group is None else len(group)
     if count != len(variables):
         raise _Mismatch(f"'{place}' holds {count} variables where the model has {len(variables)}")
@@ -203,6 +223,20 @@ def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variab
             raise _Mismatch(f"{where} holds {dataset.dtype}, not numbers")
         values.append((variable, dataset[()].astype(variable.dtype)))
     return values
+
+
+def _unread(file: Any, places: list[str]) -> list[str]:
+    """Where the file holds variables of layers that were not asked for."""
+    import h5py
+
+    found = []
+
+    def visit(name: str, item: Any) -> None:
+        if name.endswith("/vars") and isinstance(item, h5py.Group) and len(item):
+            found.append(name)
+
+    file.visititems(visit)
+    return [n for n in found if n not in places and not n.startswith("optimizer/")]
 
 
 def _member(group: Any, place: str) -> Any:

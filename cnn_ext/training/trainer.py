@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from cnn_ext import losses, metrics, optimizers
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import Tensor, gradients, is_recording, no_grad
 from cnn_ext.callbacks import Callback, CallbackList, History, ProgbarLogger
+from cnn_ext.metrics import Watched
 from cnn_ext.random import SeedGenerator
-from cnn_ext.training.data import ArrayData, Batch, class_weights_of, unpack_validation
+from cnn_ext.training.arguments import check_epochs, is_due, listed
+from cnn_ext.training.data import ArrayData, Batch, Epochs, unpack_validation
 
 
 class Trainer:
@@ -64,7 +67,7 @@ class Trainer:
         self.loss = loss
         self._loss = losses.get(loss)
         self.optimizer = optimizers.get(optimizer)
-        self._metrics = [_Watched(m) for m in metrics or ()]
+        self._metrics = [Watched(m) for m in metrics or ()]
         self._loss_mean = _loss_mean()
         self._shuffle: SeedGenerator | None = None
         self.compiled = True
@@ -82,7 +85,12 @@ class Trainer:
         return [metric.name for metric in self.metrics]
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
     ) -> Any:
         """The compiled loss of predictions y_pred for targets y."""
         self._check_compiled("compute_loss()")
@@ -110,7 +118,7 @@ class Trainer:
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | list[int] = 1,
     ) -> History:
         """Train the model (`keras.Model.fit`).
 
@@ -129,7 +137,7 @@ class Trainer:
             initial_epoch: epochs already done.
             steps_per_epoch, validation_steps: steps after which an epoch or validation ends.
             validation_batch_size: batch_size if None.
-            validation_freq: epochs between validations.
+            validation_freq: epochs between validations, or a list of epochs, counted from 1.
 
         Returns:
             History: `.history` has a list of values for each name, the last epoch's last.
@@ -140,33 +148,42 @@ class Trainer:
                 step.
         """
         self._check_compiled("fit()")
-        data = ArrayData(x, y, sample_weight, batch_size)
-        if class_weight is not None:
-            data.sample_weight = _combined(data, class_weight)
+        check_epochs(epochs=epochs, initial_epoch=initial_epoch)
+        is_due(1, validation_freq)  # an error now, not after an epoch
+        data = ArrayData(x, y, sample_weight)
         validation = None
         if validation_data is not None:
-            validation = unpack_validation(validation_data, validation_batch_size or batch_size)
+            validation = unpack_validation(validation_data)
         elif validation_split:
             data, validation = data.split(validation_split)
-            validation.batch_size = validation_batch_size or data.batch_size
-        self._check_data(data)
-        if validation is not None:
-            self._check_data(validation)
-        steps = min(data.steps, steps_per_epoch or data.steps)
-        history = History()
-        params = {"epochs": epochs, "steps": steps}
-        events = self._callbacks([history, *(callbacks or ())], verbose, params)
-        validation_events = self._callbacks(callbacks or (), 0, params)
-        self.stop_training = False
+        if class_weight is not None:
+            data.weigh_classes(class_weight)
         if self._shuffle is None:
             self._shuffle = SeedGenerator()
-        events.on_train_begin()
+        stream = self._shuffle if shuffle else None
+        batches = Epochs(data, batch_size, steps_per_epoch, stream, "steps_per_epoch")
+        self._check_data(data)
+        checks = None
+        if validation is not None:
+            size = validation_batch_size or batch_size
+            checks = Epochs(validation, size, validation_steps, None, "validation_steps")
+            self._check_data(validation)
+        given = listed(callbacks)
+        history = next((c for c in given if isinstance(c, History)), None)
+        if history is None:
+            history = History()
+            given.append(history)
+        params = {"epochs": epochs, "steps": batches.steps}
+        events = self._callbacks(given, verbose, params)
+        validation_events = self._callbacks(given, 0, params)
+        self.stop_training = False
+        events.on_train_begin({})
         logs: dict[str, float] = {}
         for epoch in range(initial_epoch, epochs):
-            events.on_epoch_begin(epoch)
-            logs = self._fit_epoch(data, steps, self._shuffle if shuffle else None, events)
-            if validation is not None and (epoch + 1) % validation_freq == 0:
-                found = self._evaluate(validation, validation_steps, validation_events)
+            events.on_epoch_begin(epoch, {})
+            logs = self._fit_epoch(batches, events)
+            if checks is not None and is_due(epoch + 1, validation_freq):
+                found = self._evaluate(checks, validation_events)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             events.on_epoch_end(epoch, logs)
             if self.stop_training:
@@ -174,17 +191,15 @@ class Trainer:
         events.on_train_end(logs)
         return history
 
-    def _fit_epoch(
-        self, data: ArrayData, steps: int, shuffle: SeedGenerator | None, events: Any
-    ) -> dict[str, float]:
+    def _fit_epoch(self, batches: Epochs, events: Any) -> dict[str, float]:
         self.reset_metrics()
-        logs: dict[str, float] = {}
-        for step, batch in zip(range(steps), data.batches(shuffle), strict=False):
-            events.on_train_batch_begin(step)
+        for step, batch in enumerate(batches):
+            events.on_train_batch_begin(step, {})
             self._train_step(batch)
-            logs = self._logs()
-            events.on_train_batch_end(step, logs)
-        return logs
+            events.on_train_batch_end(step, self._logs())
+            if self.stop_training:
+                break
+        return self._logs()
 
     @teaches_keywords
     def evaluate(
@@ -204,24 +219,23 @@ class Trainer:
         a dict by name if `return_dict`.
         """
         self._check_compiled("evaluate()")
-        data = ArrayData(x, y, sample_weight, batch_size)
-        params = {"epochs": 1, "steps": min(data.steps, steps or data.steps)}
-        logs = self._evaluate(data, steps, self._callbacks(callbacks or (), verbose, params))
+        batches = Epochs(ArrayData(x, y, sample_weight), batch_size, steps)
+        params = {"epochs": 1, "steps": batches.steps}
+        logs = self._evaluate(batches, self._callbacks(listed(callbacks), verbose, params))
         if return_dict:
             return logs
         values = [logs[name] for name in self.metrics_names]
         return values if len(values) > 1 else values[0]
 
-    def _evaluate(self, data: ArrayData, steps: int | None, events: Any) -> dict[str, float]:
+    def _evaluate(self, batches: Epochs, events: Any) -> dict[str, float]:
+        batches.restart()
+        events.on_test_begin({})
         self.reset_metrics()
-        events.on_test_begin()
-        logs: dict[str, float] = {}
-        count = min(data.steps, steps or data.steps)
-        for step, batch in zip(range(count), data.batches(), strict=False):
-            events.on_test_batch_begin(step)
+        for step, batch in enumerate(batches):
+            events.on_test_batch_begin(step, {})
             self._test_step(batch)
-            logs = self._logs()
-            events.on_test_batch_end(step, logs)
+            events.on_test_batch_end(step, self._logs())
+        logs = self._logs()
         events.on_test_end(logs)
         return logs
 
@@ -238,16 +252,16 @@ class Trainer:
 
         Args are those of `fit`.
         """
-        data = ArrayData(x, batch_size=batch_size)
-        count = min(data.steps, steps or data.steps)
-        events = self._callbacks(callbacks or (), verbose, {"epochs": 1, "steps": count})
-        events.on_predict_begin()
+        batches = Epochs(ArrayData(x), batch_size, steps)
+        params = {"epochs": 1, "steps": batches.steps}
+        events = self._callbacks(listed(callbacks), verbose, params)
+        events.on_predict_begin({})
         outputs = []
-        for step, batch in zip(range(count), data.batches(), strict=False):
-            events.on_predict_batch_begin(step)
+        for step, batch in enumerate(batches):
+            events.on_predict_batch_begin(step, {})
             outputs.append(self.predict_on_batch(batch.x))
-            events.on_predict_batch_end(step)
-        events.on_predict_end()
+            events.on_predict_batch_end(step, {"outputs": outputs[-1]})
+        events.on_predict_end({})
         return np.concatenate(outputs)
 
     @teaches_keywords
@@ -261,13 +275,14 @@ class Trainer:
     ) -> Any:
         """One step of training on one batch (`keras.Model.train_on_batch`).
 
-        Returns the means since the metrics were last reset: a list with the loss first, a number
-        if there is only the loss, a dict if `return_dict`.
+        Returns the batch's loss and metrics: a list with the loss first, a number if there is only
+        the loss, a dict if `return_dict`.
         """
         self._check_compiled("train_on_batch()")
         data = ArrayData(x, y, sample_weight)
         if class_weight is not None:
-            data.sample_weight = _combined(data, class_weight)
+            data.weigh_classes(class_weight)
+        self.reset_metrics()
         self._train_step(data[:])
         return self._result(return_dict)
 
@@ -278,6 +293,7 @@ class Trainer:
         """Loss and metrics on one batch (`keras.Model.test_on_batch`)."""
         self._check_compiled("test_on_batch()")
         data = ArrayData(x, y, sample_weight)
+        self.reset_metrics()
         self._test_step(data[:])
         return self._result(return_dict)
 
@@ -300,6 +316,8 @@ class Trainer:
         loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
         self._check_finite(loss, batch)
         variables = self.trainable_variables
+        if not variables:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         found = gradients(loss, variables)
         self.optimizer.apply(found, variables)
         self._update_metrics(loss, batch, y_pred)
@@ -352,6 +370,8 @@ class Trainer:
 
     def _check_data(self, data: ArrayData) -> None:
         """See that the data fit the model and the loss, before a weight is changed."""
+        if self.built:  # type: ignore[attr-defined]
+            self.check_input_shape(data.x.shape)  # type: ignore[attr-defined]
         with no_grad():
             y_pred = self(self._as_model_input(data.x[:1]), training=False)  # type: ignore[operator]
             if data.y is not None and self._loss is not None:
@@ -361,31 +381,13 @@ class Trainer:
     def _callbacks(
         self, callbacks: Sequence[Callback], verbose: Any, params: dict[str, Any]
     ) -> CallbackList:
+        if verbose not in ("auto", 0, 1, 2):
+            raise ValueError(f"verbose must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
         level = 1 if verbose == "auto" else int(verbose)
-        bar = [ProgbarLogger(level)] if level else []
+        given = any(isinstance(callback, ProgbarLogger) for callback in callbacks)
+        bar = [ProgbarLogger(level)] if level and not given else []
         return CallbackList([*callbacks, *bar], self, {"verbose": verbose, **params})
-
-
-class _Watched:
-    """A metric of compile; which accuracy is meant is known when the first data are seen."""
-
-    def __init__(self, identifier: Any) -> None:
-        self.name = identifier if identifier in ("accuracy", "acc") else None
-        self.metric = None if self.name else metrics.get(identifier)
-
-    def update(self, y_true: Any, y_pred: Any) -> None:
-        if self.metric is None:
-            self.metric = metrics.accuracy_for(str(self.name), y_true, y_pred)
-        self.metric.update_state(y_true, y_pred)
 
 
 def _loss_mean() -> metrics.Mean:
     return metrics.Mean(name="loss")
-
-
-def _combined(data: ArrayData, class_weight: dict[int, float]) -> np.ndarray:
-    """Sample weights times class weights."""
-    if data.y is None:
-        raise ValueError("class_weight needs targets: pass y")
-    weights = class_weights_of(data.y, class_weight)
-    return weights if data.sample_weight is None else weights * data.sample_weight
