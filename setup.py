@@ -39,7 +39,7 @@ class BuildPerIsa(build_ext):
 
 kernels = Extension(
     "cnn_ext._kernels",
-    ["src/_kernels.pyx", "src/dispatch.c"],
+    ["src/_kernels.pyx", "src/dispatch.c", "src/threads.c"],
     depends=[
         str(path) for suffix in ("h", "inl", "pxi") for path in Path("src").glob(f"*.{suffix}")
     ],

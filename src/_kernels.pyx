@@ -26,6 +26,7 @@ ctypedef fused real:
 include "geometry.pxi"
 include "reference.pxi"
 include "micro.pxi"
+include "threads.pxi"
 include "conv.pxi"
 include "gemm.pxi"
 include "pool.pxi"
