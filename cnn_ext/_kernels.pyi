@@ -56,6 +56,40 @@ def max_pool2d_backward(grad_y: np.ndarray, argmax: np.ndarray, g: Geometry) -> 
 def max_pool2d_gather(x: np.ndarray, argmax: np.ndarray, g: Geometry) -> np.ndarray: ...
 def average_pool2d_forward(x: np.ndarray, g: Geometry) -> np.ndarray: ...
 def average_pool2d_backward(grad_y: np.ndarray, g: Geometry) -> np.ndarray: ...
+def relu_forward(x: np.ndarray) -> np.ndarray: ...
+def relu_backward(grad_y: np.ndarray, y: np.ndarray) -> np.ndarray: ...
+def add_bias(x: np.ndarray, bias: np.ndarray) -> np.ndarray: ...
+def column_sum(x: np.ndarray) -> np.ndarray: ...
+def sgd_update(
+    value: np.ndarray,
+    gradient: np.ndarray,
+    velocity: np.ndarray | None,
+    learning_rate: float,
+    momentum: float,
+    nesterov: bool,
+) -> None: ...
+def rmsprop_update(
+    value: np.ndarray,
+    gradient: np.ndarray,
+    velocity: np.ndarray,
+    momentum_slot: np.ndarray | None,
+    average: np.ndarray | None,
+    learning_rate: float,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+) -> None: ...
+def adam_update(
+    value: np.ndarray,
+    gradient: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    v_hat: np.ndarray | None,
+    alpha: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None: ...
 def gemm(
     a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False
 ) -> np.ndarray: ...

@@ -36,6 +36,30 @@ typedef enum {
     POOL_OPS
 } pool_op;
 
+/* A pass over arrays, bound by memory: what it reads and writes, all of one dtype. */
+typedef struct {
+    const void *x, *other;
+    void *y;
+    void *slots[3];
+    double settings[4];
+    ptrdiff_t channels;
+} pass_arguments;
+
+typedef enum {
+    RELU,          /* y = max(x, 0) */
+    RELU_BACKWARD, /* y = x where other > 0, else 0 */
+    ADD_BIAS,      /* y = x + other, over rows of channels */
+    COLUMN_SUM,    /* y += the sum of x over rows of channels */
+    /* Optimizer steps: y is the weight, x its gradient; slots (NULL if not kept) and settings: */
+    SGD_UPDATE,     /* momentum; learning rate, momentum, nesterov (0 or 1) */
+    RMSPROP_UPDATE, /* velocity, momentum, average gradient; learning rate, rho, momentum, epsilon */
+    ADAM_UPDATE,    /* momentum, velocity, velocity_hat; alpha, beta_1, beta_2, epsilon */
+    PASS_OPS
+} pass_op;
+
+/* Does elements, or rows, first .. first + count - 1. */
+typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_t count);
+
 #define MICRO_KERNELS(REAL, SUFFIX)                                                                \
     /* y[p][c] (+)= sum over runs r, i < length: x[p * x_pixel + r.offset + i] * w[k][c],          \
      * k counting all (r, i); w[k] is w_row apart, y[p] is y_pixel apart; c < channels, which      \
@@ -60,6 +84,7 @@ typedef enum {
         ptrdiff_t block_rows[MICRO_MAX_VECTORS];                                                   \
         conv_block_##SUFFIX conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                         \
         outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                       \
+        pass_function passes[PASS_OPS];                                                              \
         pool_pixel_##SUFFIX pool[POOL_OPS];                                                        \
     } micro_##SUFFIX;
 

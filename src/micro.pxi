@@ -21,6 +21,27 @@ cdef extern from "micro.h" nogil:
         AVERAGE_POOL_BACKWARD
         POOL_OPS
 
+    enum:
+        RELU
+        RELU_BACKWARD
+        ADD_BIAS
+        COLUMN_SUM
+        SGD_UPDATE
+        RMSPROP_UPDATE
+        ADAM_UPDATE
+        PASS_OPS
+
+    ctypedef struct pass_arguments:
+        const void* x
+        const void* other
+        void* y
+        void** slots
+        double* settings
+        Py_ssize_t channels
+
+    ctypedef void (*pass_function)(
+        const pass_arguments* p, Py_ssize_t first, Py_ssize_t count) noexcept
+
     ctypedef void (*conv_block_f32)(
         const float* x, Py_ssize_t x_pixel, const tap_run* runs, Py_ssize_t n_runs, const float* w,
         Py_ssize_t w_row, float* y, Py_ssize_t y_pixel, Py_ssize_t channels,
@@ -48,6 +69,7 @@ cdef extern from "micro.h" nogil:
         Py_ssize_t* block_rows
         conv_block_f32 conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         outer_block_f32 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        pass_function passes[PASS_OPS]
         pool_pixel_f32 pool[POOL_OPS]
 
     ctypedef struct micro_f64:
@@ -55,6 +77,7 @@ cdef extern from "micro.h" nogil:
         Py_ssize_t* block_rows
         conv_block_f64 conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         outer_block_f64 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        pass_function passes[PASS_OPS]
         pool_pixel_f64 pool[POOL_OPS]
 
     ctypedef struct micro_table:
