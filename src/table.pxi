@@ -68,6 +68,9 @@ _only = None
 def use_kernels(name):
     """Within this block the rows called `name` ("reference", say) serve wherever they can."""
     global _only
+    names = sorted({row.name for row in KERNELS})
+    if name not in names:
+        raise ValueError(f"there are kernels called {', '.join(names)}. Received: {name!r}")
     before, _only = _only, name
     try:
         yield

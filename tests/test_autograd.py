@@ -322,15 +322,18 @@ def test_a_graph_that_is_dropped_is_freed_at_once():
 
 
 def test_value_and_grad_frees_what_it_recorded():
+    """Also what a second value that is still held was computed from."""
     saved = []
 
     def loss(x):
         middle = ops.exp(x)
         saved.append(weakref.ref(middle.data))
-        return (middle * middle).sum()
+        result = ops.exp(middle)
+        return result.sum(), result
 
-    value, gradient = value_and_grad(loss)(np.ones(3))
+    (value, result), gradient = value_and_grad(loss, has_aux=True)(np.ones(3))
     assert saved[0]() is None
+    assert_equal(result.numpy(), np.exp(np.exp(np.ones(3))))
     assert not value.requires_grad and isinstance(gradient, np.ndarray)
 
 

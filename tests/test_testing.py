@@ -32,6 +32,7 @@ RIGHT = {
     "float32": (ops.tanh, at(3).astype(np.float32)),
     "labels": (lambda x, y: x[y], [at(4), np.array([3, 0, 0])]),
     "large values": (lambda x: x * x * 1e-3, at(5) * 1e6),
+    "a large value": (lambda x: x * x + 1e4, at(5)),
     "small gradients": (lambda x: x * x * 1e-6, at(5)),
     "gradients of many sizes": (lambda x: (x * np.logspace(-6, 6, 13)) ** 2, at(13)),
     "a long vector": (lambda x: ops.tanh(x).sum(), at(10_000)),

@@ -1,0 +1,1067 @@
+"""The tables that tests run over: a row per geometry, per operation and per error.
+
+CONV, POOL and GEMM are sizes, and KERNEL_CASES what the kernels' doors are given for them. CASES
+has every operation of cnn_ext.ops, its arguments and its counterpart in Keras. ..._ERRORS are calls
+that must fail, and words that they must fail with. A test is a property of all rows of a table.
+
+Over 400 lines because it is data, which is read a row at a time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnn_ext import _kernels, ops
+from cnn_ext._kernels import Geometry
+from cnn_ext.autograd import Tensor, Variable, grad, gradients, no_grad, primitive, value_and_grad
+from cnn_ext.ops.conv import conv_geometry
+from cnn_ext.ops.pooling import pool_geometry
+from cnn_ext.testing import check_gradients
+
+DTYPES = ("float32", "float64")
+
+
+def assert_close(ours, expected, tolerance, constant=False):
+    """`ours` is `expected` within `tolerance` of its largest value, and that says something.
+
+    constant: whether several equal values are expected.
+    """
+    ours, expected = np.asarray(ours), np.asarray(expected)
+    assert (ours.shape, ours.dtype) == (expected.shape, expected.dtype)
+    ours, expected = ours.astype(np.float64), expected.astype(np.float64)
+    assert np.isfinite(ours).all() and np.isfinite(expected).all()
+    assert expected.any(), "nothing but zeros: says nothing"
+    assert np.ptp(expected) > 0 or expected.size == 1 or constant, "constant: says nothing"
+    error, largest = np.abs(ours - expected).max(), np.abs(expected).max()
+    assert error <= tolerance * largest, f"{error / largest:.3g} of the largest value"
+
+
+# --- Sizes -----------------------------------------------------------------------------------
+
+# One below, at and above vectors of 2, 4, 8 and 16 lanes and the panels that two of them make.
+AROUND_VECTORS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48)
+# Register blocks are up to 14 pixels tall: every block, and two or three of them in a row.
+ROW_BLOCKS = (*range(1, 17), 28, 29)
+
+
+class Conv(NamedTuple):
+    """n images of h x w x c, met by kh x kw windows, give as many channels as filters."""
+
+    n: int
+    h: int
+    w: int
+    c: int
+    kh: int
+    kw: int
+    filters: int
+    padding: str = "valid"
+    strides: Any = 1
+    dilation: Any = 1
+    groups: int = 1
+
+    @property
+    def name(self) -> str:
+        text = f"{self.n}x{self.h}x{self.w}x{self.c}-{self.kh}x{self.kw}x{self.filters}"
+        more = {"strides": self.strides, "dilation": self.dilation, "groups": self.groups}
+        more = "".join(f"-{key}{value}" for key, value in more.items() if value != 1)
+        return f"{text}-{self.padding}{more}".replace(", ", "x")
+
+    @property
+    def x_shape(self):
+        return (self.n, self.h, self.w, self.c)
+
+    @property
+    def weight_shape(self):
+        return (self.kh, self.kw, self.c // self.groups, self.filters)
+
+    def geometry(self) -> Geometry:
+        return conv_geometry(
+            self.x_shape, self.weight_shape, self.strides, self.padding, self.dilation
+        )
+
+
+class Pool(NamedTuple):
+    """n images of h x w x c, met by kh x kw windows; strides are the window if None."""
+
+    n: int
+    h: int
+    w: int
+    c: int
+    kh: int
+    kw: int
+    padding: str = "valid"
+    strides: Any = None
+
+    @property
+    def name(self) -> str:
+        strides = "" if self.strides is None else f"-strides{self.strides}"
+        text = f"{self.n}x{self.h}x{self.w}x{self.c}-{self.kh}x{self.kw}-{self.padding}{strides}"
+        return text.replace(", ", "x")
+
+    @property
+    def x_shape(self):
+        return (self.n, self.h, self.w, self.c)
+
+    def geometry(self) -> Geometry:
+        return pool_geometry(self.x_shape, (self.kh, self.kw), self.strides, self.padding)
+
+
+class Gemm(NamedTuple):
+    """(m, k) @ (k, n)."""
+
+    m: int
+    n: int
+    k: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.m}x{self.n}x{self.k}"
+
+
+# What networks are made of; each operation is checked in full on these.
+CONV_KINDS = (
+    Conv(2, 7, 6, 3, 3, 3, 5),
+    Conv(2, 7, 6, 3, 3, 3, 5, "same"),
+    Conv(1, 7, 5, 2, 2, 4, 3, "same"),  # odd sizes, even windows: padding is uneven
+    Conv(2, 8, 7, 2, 3, 3, 4, "same", 2),
+    Conv(1, 9, 8, 2, 2, 2, 3, "valid", (3, 4)),  # strides that leave pixels out
+    Conv(2, 5, 4, 6, 1, 1, 7),
+    Conv(1, 9, 8, 2, 3, 3, 3, "valid", 1, (2, 1)),
+    Conv(1, 7, 8, 2, 3, 2, 3, "same", 1, (2, 3)),
+    Conv(2, 5, 6, 4, 3, 3, 6, "same", 1, 1, 2),
+    Conv(1, 6, 5, 4, 3, 3, 8, "valid", 2, 1, 4),  # depthwise, two filters a channel
+)
+CONV = (
+    *CONV_KINDS,
+    Conv(2, 28, 28, 1, 3, 3, 32, "same"),  # the textbook network
+    Conv(2, 14, 14, 32, 3, 3, 64, "same"),
+    Conv(1, 12, 11, 1, 10, 10, 3),  # large windows
+    Conv(1, 12, 11, 3, 10, 10, 2, "same", (2, 3)),
+    Conv(0, 5, 5, 2, 3, 3, 3, "same"),
+    Conv(5, 4, 4, 2, 3, 3, 2),
+    Conv(1, 3, 3, 2, 5, 5, 2, "same"),  # the window is larger than the image
+    Conv(1, 3, 3, 2, 3, 3, 2),  # and just as large
+    Conv(1, 1, 1, 1, 1, 1, 1),
+    Conv(1, 4, 4, 3, 1, 1, 2, "same", 3),
+    Conv(1, 6, 7, 2, 2, 3, 3, "same", (1, 2)),
+    Conv(1, 13, 12, 3, 7, 7, 5, "same", 2),  # a stem
+    Conv(1, 6, 6, 17, 3, 3, 17, "same", 1, 1, 17),
+    Conv(1, 4, 5, 32, 3, 3, 32, "same", 1, 1, 2),  # a vector in each group
+    Conv(1, 4, 5, 34, 1, 2, 34, "same", 1, 1, 2),
+    *(Conv(1, 2, w, 3, 1, 2, 5, "same") for w in ROW_BLOCKS),
+    *(Conv(1, 2, w, 3, 1, 2, 18, "same") for w in ROW_BLOCKS),
+    *(Conv(1, 4, 3, 2, 2, 2, c) for c in AROUND_VECTORS),
+    *(Conv(1, 4, 3, c, 2, 2, 3) for c in AROUND_VECTORS if c != 2),
+    *(Conv(1, 3, 3, c, 2, 1, 33, "same") for c in (15, 16, 17, 33)),
+)
+# TensorFlow refuses strides together with dilation, and pads in two ways only.
+CONV_BEYOND_TENSORFLOW = (
+    Conv(1, 11, 10, 2, 3, 3, 3, "same", 2, 3),
+    Conv(1, 11, 10, 4, 2, 3, 6, "valid", (3, 2), (2, 3), 2),
+)
+ODD_PADDING = {
+    "padding in front only": Geometry(
+        n=2, h=4, w=5, c_in=2, c_out=3, kh=3, kw=3, oh=5, ow=6, pad_top=3, pad_left=3
+    ),
+    "a window in the padding": Geometry(
+        n=1, h=5, w=1, c_in=2, c_out=2, kh=3, kw=1, oh=5, ow=5, pad_top=1, pad_left=3
+    ),
+    "rows that no window meets": Geometry(
+        n=2, h=9, w=8, c_in=2, c_out=3, kh=2, kw=2, oh=2, ow=2, stride_h=2, stride_w=3
+    ),
+    "far behind the image": Geometry(
+        n=1, h=3, w=3, c_in=2, c_out=3, kh=2, kw=2, oh=6, ow=7, stride_h=2, dilation_w=3
+    ),
+}
+
+POOL_KINDS = (
+    Pool(2, 6, 6, 3, 2, 2),
+    Pool(2, 7, 5, 2, 2, 2, "same"),  # odd sizes, even windows
+    Pool(1, 6, 7, 3, 3, 3, "same", 1),  # windows overlap
+    Pool(1, 7, 8, 2, 3, 2, "valid", (2, 1)),
+    Pool(1, 8, 9, 2, 2, 2, "valid", (3, 4)),  # strides that leave pixels out
+)
+POOL = (
+    *POOL_KINDS,
+    Pool(2, 28, 28, 32, 2, 2),  # the textbook network
+    Pool(2, 4, 4, 2, 1, 1),
+    Pool(1, 5, 5, 2, 1, 1, "same", 3),
+    Pool(1, 12, 13, 2, 10, 10),
+    Pool(1, 12, 13, 2, 10, 10, "same", (2, 3)),
+    Pool(1, 3, 4, 2, 5, 5, "same"),
+    Pool(1, 4, 5, 2, 4, 5),  # global
+    Pool(0, 4, 4, 2, 2, 2),
+    Pool(5, 3, 3, 1, 2, 2, "same", 1),
+    *(Pool(1, 4, 3, c, 2, 2, "same") for c in AROUND_VECTORS),
+)
+
+GEMM = (
+    *(Gemm(17, n, 6) for n in (17, 33, 48, 65)),
+    *(Gemm(4, 9, k) for k in (1, 2, 15, 511, 512, 513, 1100)),  # chunks are 512 long
+    Gemm(33, 34, 1030),
+    Gemm(1, 1, 1),
+    Gemm(1, 40, 600),
+    Gemm(40, 1, 600),
+    Gemm(2, 100, 3136),  # the textbook network's dense layer
+)
+# Every register block of every instruction set, its last vector full and not: a @ b runs those of
+# convolution, a.T @ b those of the weights' gradient.
+GEMM_BLOCKS = tuple(Gemm(m, n, 5) for m in ROW_BLOCKS for n in (1, 2, 3, 4, 7, 8, 15, 16, 31, 32))
+
+
+# --- Kernels ---------------------------------------------------------------------------------
+
+
+class KernelCase(NamedTuple):
+    """What the door of one operation is called with: `(*arrays(rng, dtype), *sizes)`."""
+
+    name: str
+    sizes: tuple
+    arrays: Callable[[np.random.Generator, str], tuple]
+
+
+def argmax_of(geometry: Geometry, rng: np.random.Generator) -> np.ndarray:
+    with _kernels.use_kernels("reference"):
+        return _kernels.max_pool2d_forward(rng.standard_normal(geometry.x_shape), geometry)[1]
+
+
+def _kernel_cases(geometries: Mapping[str, Geometry], *what: str) -> list[KernelCase]:
+    """`what`: which shapes of the geometry the door's arrays have; "argmax" is one itself."""
+
+    def arrays(geometry, rng, dtype):
+        return tuple(
+            argmax_of(geometry, rng)
+            if shape == "argmax"
+            else rng.standard_normal(getattr(geometry, shape)).astype(dtype)
+            for shape in what
+        )
+
+    return [
+        KernelCase(name, (geometry,), functools.partial(arrays, geometry))
+        for name, geometry in geometries.items()
+    ]
+
+
+def _gemm_case(row: Gemm, transpose_a: bool, transpose_b: bool) -> KernelCase:
+    def arrays(rng, dtype):
+        a, b = rng.standard_normal((row.m, row.k)), rng.standard_normal((row.k, row.n))
+        a, b = a.T if transpose_a else a, b.T if transpose_b else b
+        return np.ascontiguousarray(a, dtype), np.ascontiguousarray(b, dtype)
+
+    return KernelCase(
+        f"{row.name}-{'nt'[transpose_a]}{'nt'[transpose_b]}", (transpose_a, transpose_b), arrays
+    )
+
+
+_CONVS = {r.name: r.geometry() for r in (*CONV, *CONV_BEYOND_TENSORFLOW) if r.n} | ODD_PADDING
+_POOLS = {r.name: r.geometry() for r in POOL if r.n}
+
+KERNEL_CASES: dict[str, list[KernelCase]] = {
+    "conv2d_forward": _kernel_cases(_CONVS, "x_shape", "weight_shape"),
+    "conv2d_backward_input": _kernel_cases(_CONVS, "y_shape", "weight_shape"),
+    "conv2d_backward_weight": _kernel_cases(_CONVS, "x_shape", "y_shape"),
+    "max_pool2d_forward": _kernel_cases(_POOLS, "x_shape"),
+    "max_pool2d_backward": _kernel_cases(_POOLS, "y_shape", "argmax"),
+    "max_pool2d_gather": _kernel_cases(_POOLS, "x_shape", "argmax"),
+    "average_pool2d_forward": _kernel_cases(_POOLS, "x_shape"),
+    "average_pool2d_backward": _kernel_cases(_POOLS, "y_shape"),
+    "gemm": [
+        _gemm_case(row, *transposed)
+        for row in (*GEMM, *GEMM_BLOCKS)
+        for transposed in itertools.product((False, True), repeat=2)
+    ],
+}
+
+
+# --- Operations ------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One call of one operation: `operation(*arrays, **static)`.
+
+    arrays: made from a generator; floats in float64, which tests convert, the rest as it is.
+    theirs: the counterpart, called as `theirs(keras.ops, *tensors)`; None is the function of the
+        same name in keras.ops, with the same keywords.
+    listed: whether the operation takes its arrays as one list.
+    differentiable: whether gradients pass.
+    smooth: whether differences may be taken there, with no kink and nothing saturated near.
+    linear: "each" if linear in each float array while the others are held, "jointly" if in all.
+    empty: whether it takes or gives no elements, and so has zeros for results and gradients.
+    tolerance: of the comparison with Keras where the usual one is too narrow, for a reason given.
+    """
+
+    name: str
+    arrays: Callable[[np.random.Generator], tuple]
+    static: dict[str, Any] = dataclasses.field(default_factory=dict)
+    theirs: Callable[..., Any] | None = None
+    listed: bool = False
+    differentiable: bool = True
+    smooth: bool = True
+    linear: str = ""
+    empty: bool = False
+    tolerance: float = 0.0
+
+    def inputs(self, dtype: str, seed: int = 0) -> list[Any]:
+        made = self.arrays(np.random.default_rng(seed))
+        floats = [isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in made]
+        return [a.astype(dtype) if f else a for a, f in zip(made, floats, strict=True)]
+
+    def call(self, operation: Callable[..., Any], *arrays: Any) -> Any:
+        return operation(*([arrays] if self.listed else arrays), **self.static)
+
+
+def normal(*shapes):
+    return lambda rng: tuple(rng.standard_normal(shape) for shape in shapes)
+
+
+def positive(*shapes):
+    return lambda rng: tuple(rng.uniform(0.5, 2, shape) for shape in shapes)
+
+
+def off_zero(*shapes):
+    return lambda rng: tuple(
+        rng.choice([-1, 1], shape) * rng.uniform(0.1, 2, shape) for shape in shapes
+    )
+
+
+def distinct(*shapes):
+    """No two elements of all the arrays are near each other: no maximum is in doubt."""
+
+    def arrays(rng):
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        values = rng.permutation(sum(sizes)) * (4 / max(1, sum(sizes))) - 2
+        parts = np.split(values, np.cumsum(sizes)[:-1])
+        return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
+
+    return arrays
+
+
+def ties(*shapes):
+    return lambda rng: tuple(rng.integers(-1, 2, shape).astype(float) for shape in shapes)
+
+
+def just(*arrays):
+    return lambda rng: arrays
+
+
+def both(first, second):
+    """The arrays of two makers, one after the other."""
+    return lambda rng: (*first(rng), *second(rng))
+
+
+def probabilities(shape, axis=-1):
+    """Away from 0 and 1; their sum is 1, which TensorFlow's gradients take for granted."""
+
+    def arrays(rng):
+        p = rng.uniform(0.1, 1, shape)
+        return (p / p.sum(axis=axis, keepdims=True),)
+
+    return arrays
+
+
+def labels(shape, classes):
+    return lambda rng: (rng.integers(0, classes, shape),)
+
+
+WIDE = just(np.array([-1000.0, -90.0, -20.0, 0.0, 20.0, 90.0, 1000.0]))
+KINKS = just(np.array([-2.0, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0]))
+NEAR = just(np.array([-1000.0, -90.0, 0.0, 998.0, 1000.0]))
+SHARED = just(np.array([[3.0, 3.0, 1.0], [0.0, 2.0, 1.0], [-1.0, -1.0, -1.0]]))
+EQUALS = just(np.array([1.0, 2.0, 2.0, -1.0]), np.array([1.0, 0.0, 2.0, 3.0]))
+
+
+def unary(arrays, **flags):
+    return Case("plain", arrays, **flags)
+
+
+def binary(make, **flags):
+    """An operation of two arrays, and what broadcasting can do to them."""
+    shapes = {"same": ((3, 4), (3, 4)), "row": ((3, 4), (4,)), "column": ((3, 1), (1, 4)),
+              "number": ((), (2, 3)), "ranks": ((2, 1, 3), (4, 1))}  # fmt: skip
+    return [Case(name, make(*pair), **flags) for name, pair in shapes.items()]
+
+
+def reductions(make, **flags):
+    statics = [{}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)},
+               {"axis": None, "keepdims": True}]  # fmt: skip
+    return [
+        Case("-".join(f"{k}={v}" for k, v in static.items()) or "all", make, static, **flags)
+        for static in statics
+    ]
+
+
+def conv_cases(rows):
+    """conv in Keras's words."""
+
+    def no_images(row, k, x, weight):  # for which Keras gives the wrong number of channels
+        return k.conv(k.zeros((1, *x.shape[1:])), weight, row.strides, row.padding)[:0]
+
+    return [
+        Case(
+            row.name,
+            normal(row.x_shape, row.weight_shape),
+            {"strides": row.strides, "padding": row.padding, "dilation_rate": row.dilation},
+            None if row.n else functools.partial(no_images, row),
+            linear="each",
+            empty=row.n == 0,
+        )
+        for row in rows
+    ]
+
+
+def conv_channels_first():
+    """Channels-first images; TensorFlow has no such convolution for CPUs, so it gets them last."""
+
+    def theirs(k, x, weight):
+        y = k.conv(k.transpose(x, (0, 2, 3, 1)), weight, 2, "same")
+        return k.transpose(y, (0, 3, 1, 2))
+
+    static = {"strides": 2, "padding": "same", "data_format": "channels_first"}
+    arrays = normal((2, 3, 7, 6), (3, 3, 3, 5))
+    return Case("channels_first", arrays, static, theirs, linear="each")
+
+
+def gradient_by_tape(function, at, gradient):
+    """TensorFlow's gradient of function at a tensor."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        y = function(at)
+    return tape.gradient(y, at, output_gradients=gradient)
+
+
+def conv2d_cases(which):
+    """The three bilinear operations on a Geometry; Keras's are its conv and that one's gradients.
+
+    which: the names of the two arrays that the operation takes; the third is its result.
+    """
+
+    def theirs(row, k, first, second):
+        def conv(x, weight):
+            return k.conv(x, weight, row.strides, row.padding, dilation_rate=row.dilation)
+
+        given = dict(zip(which, (first, second), strict=True))
+        if "y" not in given:
+            return conv(given["x"], given["weight"])
+        if "x" not in given:
+            at = k.zeros(row.x_shape, given["y"].dtype)
+            return gradient_by_tape(lambda x: conv(x, given["weight"]), at, given["y"])
+        at = k.zeros(row.weight_shape, given["y"].dtype)
+        return gradient_by_tape(lambda weight: conv(given["x"], weight), at, given["y"])
+
+    cases = []
+    for row in CONV_KINDS:
+        geometry = row.geometry()
+        shapes = {"x": row.x_shape, "weight": row.weight_shape, "y": geometry.y_shape}
+        arrays, counterpart = normal(*map(shapes.get, which)), functools.partial(theirs, row)
+        cases.append(Case(row.name, arrays, {"geometry": geometry}, counterpart, linear="each"))
+    return cases
+
+
+def pool_cases(make, rows=POOL, **flags):
+    """Pooling in Keras's words."""
+    return [
+        Case(
+            row.name,
+            make(row.x_shape),
+            {"pool_size": (row.kh, row.kw), "strides": row.strides, "padding": row.padding},
+            empty=row.n == 0,
+            **flags,
+        )
+        for row in rows
+    ]
+
+
+def pool2d_cases(name, order, make=normal, linear="each"):
+    """Pooling on a Geometry, or a derivative of it.
+
+    name: Keras's pooling; order: 0 for itself, 1 for its gradient, 2 for the gradient of that.
+    """
+
+    def theirs(row, image, k, given):
+        def pool(x):
+            return getattr(k, name)(x, (row.kh, row.kw), row.strides, row.padding)
+
+        if order == 0:
+            return pool(given)
+        x = k.convert_to_tensor(image, given.dtype)
+        if order == 1:
+            return gradient_by_tape(pool, x, given)
+        nothing = k.zeros(row.geometry().y_shape, given.dtype)
+        return gradient_by_tape(lambda g: gradient_by_tape(pool, x, g), nothing, given)
+
+    cases = []
+    for row in POOL_KINDS:
+        geometry, (image,) = row.geometry(), distinct(row.x_shape)(np.random.default_rng(7))
+        static = {"geometry": geometry}
+        if name == "max_pool" and order > 0:
+            static["argmax"] = _kernels.max_pool2d_forward(image, geometry)[1]
+        arrays = make(geometry.y_shape if order == 1 else row.x_shape)
+        counterpart = functools.partial(theirs, row, image)
+        cases.append(Case(row.name, arrays, static, counterpart, linear=linear))
+    return cases
+
+
+INDICES = {
+    "slice": np.s_[1:3],
+    "slices": np.s_[::-1, 1::2],
+    "number": 2,
+    "numbers": np.s_[1, -1],
+    "new axis": np.s_[..., None, 0],
+    "array with repeats": np.array([0, 2, 2, 0]),
+    "list": [3, 3, 1],
+    "pairs with repeats": (np.array([0, 1, 1]), np.array([2, 0, 0])),
+    "slice and array": (slice(None), np.array([[2, 2], [0, 1]])),
+    "mask": np.arange(20).reshape(4, 5) % 3 == 0,
+    "mask of rows": np.array([True, False, True, True]),
+    "nothing": np.s_[2:2],
+}
+
+
+def index_cases(operation):
+    """getitem, or scatter_add, of a 4 x 5 array; Keras's by the elements' numbers."""
+    numbers = np.arange(20).reshape(4, 5)
+    cases = []
+    for name, index in INDICES.items():
+        picked = numbers[index]
+        flags = {"linear": "each", "empty": picked.size == 0}
+        if operation == "getitem":
+
+            def theirs(k, x, picked=picked):
+                return k.take(k.reshape(x, (-1,)), picked)
+
+            cases.append(Case(name, normal((4, 5)), {"index": index}, theirs, **flags))
+        else:
+
+            def theirs(k, x, picked=picked):
+                total = k.segment_sum(k.reshape(x, (-1,)), picked.reshape(-1), 20)
+                return k.reshape(total, (4, 5))
+
+            static = {"index": index, "shape": (4, 5)}
+            cases.append(Case(name, normal(picked.shape), static, theirs, **flags))
+    return cases
+
+
+def matmul_cases():
+    pairs = [((3, 4), (4, 5)), ((1, 1), (1, 1)), ((4,), (4,)), ((4,), (4, 3)), ((3, 4), (4,)),
+             ((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((2, 3, 4), (2, 4, 5)), ((4,), (2, 4, 3)),
+             ((2, 1, 3, 4), (5, 4, 2)), ((2, 3, 4), (4,)), ((17, 520), (520, 33))]  # fmt: skip
+    return [
+        Case("@".join("x".join(map(str, shape)) for shape in pair), normal(*pair), linear="each")
+        for pair in pairs
+    ]
+
+
+def crossentropy_cases(target, shape, what=""):
+    """The target made by `target`, the output of `shape` as probabilities and as logits."""
+    rows = {"probabilities": probabilities(shape), "logits": normal(shape)}
+    return [
+        Case(name + what, both(target, output), {"from_logits": name == "logits"})
+        for name, output in rows.items()
+    ]
+
+
+def statics(make, rows, **flags):
+    """One case per set of keywords."""
+    return [Case(str(static), make, static, **flags) for static in rows]
+
+
+COMPARISON = [unary(ties((4, 5), (5,)), differentiable=False)]
+WHERE_MAXIMUM_IS = [
+    *statics(distinct((3, 4)), [{}, {"axis": 0}, {"axis": -1, "keepdims": True}],
+             differentiable=False),
+    Case("ties", ties((5, 6)), {"axis": 1}, differentiable=False),
+]  # fmt: skip
+POOL_FIRST = {"pool_size": 2, "padding": "same", "data_format": "channels_first"}
+
+CASES: dict[str, list[Case]] = {
+    "absolute": [unary(off_zero((3, 4))), Case("kinks", KINKS, smooth=False)],
+    "add": binary(normal, linear="jointly"),
+    "argmax": WHERE_MAXIMUM_IS,
+    "argmin": WHERE_MAXIMUM_IS,
+    "average_pool": [
+        *pool_cases(normal, linear="each"),
+        Case("channels_first", normal((2, 3, 6, 5)), POOL_FIRST, linear="each"),
+    ],
+    "average_pool2d": pool2d_cases("average_pool", 0),
+    "average_pool2d_backward": pool2d_cases("average_pool", 1),
+    "binary_crossentropy": crossentropy_cases(probabilities((3, 4)), (3, 4)),
+    "broadcast_to": statics(
+        normal((3, 1)), [{"shape": (3, 4)}, {"shape": (2, 3, 1)}], linear="each"
+    ),
+    "cast": [
+        Case("to float64", normal((3, 4)), {"dtype": "float64"}, linear="each"),
+        Case("to float32", normal((3, 4)), {"dtype": "float32"}, smooth=False),
+        Case("to int32", ties((3, 4)), {"dtype": "int32"}, differentiable=False),
+        Case("from bytes", just(np.arange(6, dtype=np.uint8)), {"dtype": "float32"},
+             differentiable=False),
+    ],
+    "categorical_crossentropy": [
+        *crossentropy_cases(probabilities((3, 4)), (3, 4)),
+        Case("axis", both(probabilities((3, 4), axis=0), normal((3, 4))),
+             {"from_logits": True, "axis": 0}),
+    ],
+    "clip": [
+        Case("inside and out", distinct((3, 5)), {"x_min": -0.5, "x_max": 0.75}),
+        Case("kinks", KINKS, {"x_min": -1.0, "x_max": 1.0}, smooth=False),
+    ],
+    "concatenate": [
+        *statics(normal((2, 3), (2, 3)), [{"axis": 0}, {"axis": -1}], listed=True,
+                 linear="jointly"),
+        Case("three", normal((2, 1), (2, 3), (2, 2)), {"axis": 1}, listed=True, linear="jointly"),
+    ],
+    "conv": [*conv_cases(CONV), conv_channels_first()],
+    "conv2d": conv2d_cases(("x", "weight")),
+    "conv2d_backward_input": conv2d_cases(("y", "weight")),
+    "conv2d_backward_weight": conv2d_cases(("x", "y")),
+    "divide": binary(off_zero),
+    "elu": [
+        unary(off_zero((3, 4))),
+        Case("alpha", off_zero((3, 4)), {"alpha": 0.5}),
+        Case("wide", WIDE, smooth=False),
+    ],
+    "equal": COMPARISON,
+    "exp": [unary(normal((3, 4)))],
+    "expand_dims": statics(
+        normal((2, 3)), [{"axis": 0}, {"axis": 1}, {"axis": -1}], linear="each"
+    ),
+    "getitem": index_cases("getitem"),
+    "greater": COMPARISON,
+    "greater_equal": COMPARISON,
+    # TensorFlow keeps the slope in float32: 0.2 is not exact there, 0.25 is.
+    "leaky_relu": [
+        unary(off_zero((3, 4)), tolerance=1e-7),
+        Case("slope", off_zero((3, 4)), {"negative_slope": 0.25}),
+    ],
+    "less": COMPARISON,
+    "less_equal": COMPARISON,
+    "log": [unary(positive((3, 4)))],
+    "log1p": [
+        unary(positive((3, 4))),
+        Case("small", just(np.array([1e-9, -1e-9, 1e-3])), smooth=False),
+    ],
+    "log_softmax": [
+        *statics(normal((3, 4)), [{}, {"axis": 0}]),
+        Case("wide", NEAR, smooth=False),
+    ],
+    "logical_and": [
+        unary(lambda rng: tuple(rng.integers(0, 2, (2, 3, 4)) > 0), differentiable=False)
+    ],
+    "logsumexp": [*reductions(normal((2, 3, 4))), Case("wide", WIDE, smooth=False)],
+    "matmul": matmul_cases(),
+    "max": [*reductions(distinct((2, 3, 4))), Case("ties", SHARED, {"axis": 1}, smooth=False)],
+    "max_pool": [
+        *pool_cases(distinct),
+        *(dataclasses.replace(case, name=f"{case.name}-ties", smooth=False)
+          for case in pool_cases(ties, POOL_KINDS)),
+        Case("channels_first", distinct((2, 3, 6, 5)), POOL_FIRST),
+    ],
+    "max_pool2d": pool2d_cases("max_pool", 0, distinct, linear=""),
+    "max_pool2d_backward": pool2d_cases("max_pool", 1),
+    "max_pool2d_gather": pool2d_cases("max_pool", 2),
+    "maximum": [*binary(distinct), Case("equals", EQUALS, smooth=False)],
+    "mean": reductions(normal((2, 3, 4)), linear="each"),
+    "min": [
+        *reductions(distinct((2, 3, 4))),
+        Case("ties", SHARED, {"axis": 1}, smooth=False),
+        Case("bytes", just(np.array([[3, 0], [255, 2]], np.uint8)), {"axis": 1},
+             differentiable=False),
+    ],
+    "minimum": [*binary(distinct), Case("equals", EQUALS, smooth=False)],
+    "multiply": binary(normal, linear="each"),
+    "negative": [unary(normal((3, 4)), linear="each")],
+    "not_equal": COMPARISON,
+    "one_hot": statics(
+        labels((2, 3), 4), [{"num_classes": 4}, {"num_classes": 6}], differentiable=False
+    ),
+    "pad": statics(
+        normal((2, 3)), [{"pad_width": ((1, 2), (0, 3))}, {"pad_width": ((0, 0), (1, 0))}],
+        linear="each",
+    ),
+    "power": [
+        *binary(positive),
+        *(Case(f"to the {p}", both(make((3, 4)), just(p)))
+          for p, make in ((2.0, off_zero), (3, normal), (-1.0, off_zero), (0.5, positive))),
+    ],
+    "relu": [unary(off_zero((3, 4))), Case("kinks", KINKS, smooth=False)],
+    "reshape": statics(
+        normal((2, 6)), [{"newshape": (3, 4)}, {"newshape": (-1,)}, {"newshape": (2, 1, -1)}],
+        linear="each",
+    ),
+    "scatter_add": index_cases("scatter_add"),
+    "sigmoid": [unary(normal((3, 4))), Case("wide", WIDE, smooth=False)],
+    "sign": [
+        unary(off_zero((3, 4)), differentiable=False),
+        Case("kinks", KINKS, differentiable=False),
+    ],
+    "silu": [unary(normal((3, 4))), Case("wide", WIDE, smooth=False)],
+    "softmax": [
+        *statics(normal((2, 3, 4)), [{}, {"axis": 1}, {"axis": (1, 2)}]),
+        Case("wide", NEAR, smooth=False),
+    ],
+    "softplus": [unary(normal((3, 4))), Case("wide", WIDE, smooth=False)],
+    "sparse_categorical_crossentropy": [
+        *crossentropy_cases(labels((3,), 4), (3, 4)),
+        *crossentropy_cases(labels((2, 3, 1), 4), (2, 3, 4), " of a column of labels"),
+    ],
+    "sqrt": [unary(positive((3, 4)))],
+    "square": [unary(normal((3, 4)))],
+    "squeeze": statics(normal((1, 3, 1)), [{}, {"axis": 0}, {"axis": -1}], linear="each"),
+    "stack": statics(
+        normal((2, 3), (2, 3)), [{"axis": 0}, {"axis": 1}, {"axis": -1}], listed=True,
+        linear="jointly",
+    ),
+    "std": reductions(normal((2, 3, 4))),
+    "subtract": binary(normal, linear="jointly"),
+    "sum": reductions(normal((2, 3, 4)), linear="each"),
+    "swapaxes": statics(
+        normal((2, 3, 4)), [{"axis1": 0, "axis2": 1}, {"axis1": -1, "axis2": 0}], linear="each"
+    ),
+    "take_along_axis": [
+        Case("rows", both(normal((3, 4)), labels((3, 2), 4)), {"axis": -1}, linear="each"),
+        Case("columns", both(normal((3, 4)), labels((5, 4), 3)), {"axis": 0}, linear="each"),
+        Case("one axis", both(normal((4,)), labels((6,), 4)), {"axis": -1}, linear="each"),
+    ],
+    "tanh": [unary(normal((3, 4)))],
+    "transpose": statics(
+        normal((2, 3, 4)), [{}, {"axes": (2, 0, 1)}, {"axes": (0, -1, 1)}], linear="each"
+    ),
+    "var": reductions(normal((2, 3, 4))),
+    "where": [
+        Case(name, both(just(np.arange(12).reshape(3, 4) % 3 > 0), normal(*pair)),
+             linear="jointly")
+        for name, pair in {"same": ((3, 4), (3, 4)), "row": ((4,), (3, 1))}.items()
+    ],
+}  # fmt: skip
+
+
+# --- Errors ----------------------------------------------------------------------------------
+
+
+class Error(NamedTuple):
+    """A call, the exception that it must raise, and words that must be in its message."""
+
+    name: str
+    call: Callable[[], Any]
+    exception: type[Exception]
+    words: tuple[str, ...]
+
+    def check(self) -> None:
+        try:
+            self.call()
+        except Exception as error:
+            assert type(error) is self.exception, repr(error)
+            missing = [words for words in self.words if words not in str(error)]
+            assert not missing, f"{missing} not in: {error}"
+        else:
+            raise AssertionError(f"no {self.exception.__name__}")
+
+
+def error(name, call, exception, *words):
+    return Error(name, call, exception, words)
+
+
+def ones(*shape, dtype="float32"):
+    return np.ones(shape, dtype)
+
+
+def leaf(*shape):
+    return Tensor(ones(*shape), requires_grad=True)
+
+
+_SIZES = {"n": 1, "h": 3, "w": 3, "c_in": 2, "c_out": 2, "kh": 2, "kw": 2, "oh": 2, "ow": 2}
+_CONV = Geometry(**_SIZES)
+_POOL = Geometry(**_SIZES, groups=2)
+_X, _W, _Y = ones(1, 3, 3, 2), ones(2, 2, 2, 2), ones(1, 2, 2, 2)
+_TAPS = np.zeros(_POOL.y_shape, np.int32)
+
+KERNEL_ERRORS = [
+    error("list", lambda: _kernels.conv2d_forward(_X.tolist(), _W, _CONV), TypeError,
+          "x must be a NumPy array", "Received: list"),
+    error("Tensor", lambda: _kernels.gemm(leaf(2, 2), ones(2, 2)), TypeError,
+          "a must be a NumPy array", "Received: Tensor"),
+    error("integers", lambda: _kernels.conv2d_forward(_X, _W.astype(int), _CONV), TypeError,
+          "weight must be float32 or float64", "Received: dtype=int64"),
+    error("half", lambda: _kernels.average_pool2d_forward(_X.astype("float16"), _POOL), TypeError,
+          "x must be float32 or float64", "Received: dtype=float16"),
+    error("other byte order", lambda: _kernels.gemm(ones(2, 2).astype(">f4"), ones(2, 2)),
+          TypeError, "a must be float32 or float64", "Received: dtype=>f4"),
+    error("two dtypes", lambda: _kernels.conv2d_forward(_X, _W.astype("float64"), _CONV),
+          TypeError, "x and weight must have one dtype", "Received: float32 and float64"),
+    error("two dtypes backward input",
+          lambda: _kernels.conv2d_backward_input(_Y, _W.astype("float64"), _CONV), TypeError,
+          "grad_y and weight must have one dtype"),
+    error("two dtypes backward weight",
+          lambda: _kernels.conv2d_backward_weight(_X, _Y.astype("float64"), _CONV), TypeError,
+          "x and grad_y must have one dtype"),
+    error("shape of x", lambda: _kernels.conv2d_forward(_X[:, 1:], _W, _CONV), ValueError,
+          "x must have shape (1, 3, 3, 2)", "Received: shape=(1, 2, 3, 2)"),
+    error("shape of weight", lambda: _kernels.conv2d_backward_input(_Y, _W[1:], _CONV), ValueError,
+          "weight must have shape (2, 2, 2, 2)", "Received: shape=(1, 2, 2, 2)"),
+    error("shape of grad_y", lambda: _kernels.conv2d_backward_weight(_X, _Y[0], _CONV), ValueError,
+          "grad_y must have shape (1, 2, 2, 2)", "Received: shape=(2, 2, 2)"),
+    error("no geometry", lambda: _kernels.max_pool2d_forward(_X, None), TypeError, "Geometry"),
+    error("argmax of another dtype",
+          lambda: _kernels.max_pool2d_backward(_Y, _TAPS.astype("int64"), _POOL), TypeError,
+          "argmax must be the int32 array of shape (1, 2, 2, 2)", "Received: int64"),
+    error("argmax of another shape",
+          lambda: _kernels.max_pool2d_gather(_X, _TAPS[:, 1:], _POOL), TypeError,
+          "argmax must be the int32 array", "Received: int32, (1, 1, 2, 2)"),
+    error("argmax a list", lambda: _kernels.max_pool2d_backward(_Y, _TAPS.tolist(), _POOL),
+          TypeError, "argmax must be the int32 array", "list"),
+    error("pooling across channels", lambda: _kernels.max_pool2d_forward(_X, _CONV), ValueError,
+          "pooling needs c_in == c_out == groups and dilation 1", "Received: Geometry("),
+    error("pooling dilated",
+          lambda: _kernels.average_pool2d_forward(_X, Geometry(**_SIZES, groups=2, dilation_h=2)),
+          ValueError, "pooling needs c_in == c_out == groups and dilation 1"),
+    error("window in front of the image",
+          lambda: _kernels.max_pool2d_forward(_X, Geometry(**_SIZES, groups=2, pad_top=2)),
+          ValueError, "every pooling window must touch the image"),
+    error("window behind the image",
+          lambda: _kernels.average_pool2d_backward(_Y, Geometry(**_SIZES, groups=2, stride_w=3)),
+          ValueError, "every pooling window must touch the image"),
+    error("negative size", lambda: Geometry(**{**_SIZES, "h": -1}), ValueError,
+          "must not be negative", "Received: Geometry(n=1, h=-1"),
+    error("negative padding", lambda: Geometry(**_SIZES, pad_left=-1), ValueError,
+          "must not be negative", "pad_left=-1"),
+    error("no strides", lambda: Geometry(**_SIZES, stride_w=0), ValueError,
+          "must be at least 1", "stride_w=0"),
+    error("no window", lambda: Geometry(**{**_SIZES, "kh": 0}), ValueError,
+          "must be at least 1", "kh=0"),
+    error("channels and groups", lambda: Geometry(**{**_SIZES, "c_in": 3}, groups=2), ValueError,
+          "must be multiples of groups", "c_in=3"),
+    error("filters and groups", lambda: Geometry(**{**_SIZES, "c_out": 3}, groups=2), ValueError,
+          "must be multiples of groups", "c_out=3"),
+    error("too large", lambda: Geometry(**{**_SIZES, "h": 2**40, "w": 2**40}), ValueError,
+          "too large for memory"),
+    error("steps too large",
+          lambda: Geometry(**{**_SIZES, "oh": 5, "ow": 5}, stride_h=2**29, stride_w=2**29),
+          ValueError, "too large for memory"),
+    error("gemm of vectors", lambda: _kernels.gemm(ones(3), ones(3, 3)), ValueError,
+          "gemm takes two matrices", "Received shapes: (3,) and (3, 3)"),
+    error("gemm of a list", lambda: _kernels.gemm([[1.0]], ones(1, 1)), ValueError,
+          "gemm takes two matrices", "Received shapes: None and (1, 1)"),
+    error("gemm inner sizes", lambda: _kernels.gemm(ones(2, 3), ones(2, 3)), ValueError,
+          "the inner sizes differ, 3 and 2"),
+    error("gemm inner sizes transposed", lambda: _kernels.gemm(ones(2, 3), ones(2, 3), True, True),
+          ValueError, "the inner sizes differ, 2 and 3", "transpose_a=True"),
+    error("gemm of two dtypes", lambda: _kernels.gemm(ones(2, 3), ones(3, 2, dtype="float64")),
+          TypeError, "a and b must have one dtype"),
+]  # fmt: skip
+
+OPERATION_ERRORS = [
+    error("misspelt operation", lambda: ops.max_pol, AttributeError,
+          "module 'cnn_ext.ops' has no attribute 'max_pol'; did you mean 'max_pool'?"),
+    error("capital", lambda: ops.ReLU, AttributeError, "did you mean 'relu'?"),
+    error("images without channels", lambda: ops.conv(ones(2, 5, 5), ones(3, 3, 1, 4)), ValueError,
+          "conv: expected images of rank 4, (batch, height, width, channels)", "x[..., None]",
+          "Received: shape=(2, 5, 5)"),
+    error("images of rank 2, channels first",
+          lambda: ops.conv(ones(5, 5), ones(3, 3, 1, 4), data_format="channels_first"), ValueError,
+          "expected images of rank 4", "Received: shape=(5, 5)"),
+    error("kernel of rank 3", lambda: ops.conv(ones(2, 5, 5, 1), ones(3, 3, 4)), ValueError,
+          "conv: expected a kernel of rank 4", "Received: shape=(3, 3, 4)"),
+    error("channels mismatch", lambda: ops.conv(ones(2, 5, 5, 4), ones(3, 3, 3, 8)), ValueError,
+          "conv: the input's channels must be a multiple of the kernel's",
+          "Received: input shape=(2, 5, 5, 4), kernel shape=(3, 3, 3, 8)"),
+    error("filters do not fill the groups", lambda: ops.conv(ones(2, 5, 5, 4), ones(3, 3, 2, 3)),
+          ValueError, "groups they make must divide the filters"),
+    error("window larger than the image", lambda: ops.conv(ones(2, 5, 5, 1), ones(7, 3, 1, 4)),
+          ValueError, "(size - (window - 1) * dilation - 1) // stride + 1",
+          "(5 - (7 - 1) * 1 - 1) // 1 + 1 = -1", "padding='same'",
+          "Received: size=5, window=7, strides=1, dilation=1"),
+    error("dilated window larger than the image",
+          lambda: ops.conv(ones(2, 5, 6, 1), ones(3, 3, 1, 4), dilation_rate=3), ValueError,
+          "(5 - (3 - 1) * 3 - 1) // 1 + 1 = -1", "Received: size=5, window=3"),
+    error("pool larger than the image", lambda: ops.max_pool(ones(2, 1, 1, 3), 2), ValueError,
+          "pooling: the window does not fit its input", "(1 - (2 - 1) * 1 - 1) // 2 + 1 = 0"),
+    error("pool of rank 3", lambda: ops.average_pool(ones(4, 4, 3), 2), ValueError,
+          "pooling: expected images of rank 4", "Received: shape=(4, 4, 3)"),
+    error("padding", lambda: ops.conv(ones(1, 5, 5, 1), ones(3, 3, 1, 4), padding="sane"),
+          ValueError, "padding must be one of 'valid', 'same'; did you mean 'same'?",
+          "Received: 'sane'"),
+    error("padding a number", lambda: ops.max_pool(ones(1, 5, 5, 1), 2, padding=1), ValueError,
+          "padding must be one of 'valid', 'same'", "Received: 1"),
+    error("data_format",
+          lambda: ops.max_pool(ones(1, 5, 5, 1), 2, data_format="channel_last"), ValueError,
+          "data_format must be one of", "did you mean 'channels_last'?"),
+    error("strides of zero", lambda: ops.conv(ones(1, 5, 5, 1), ones(3, 3, 1, 4), strides=0),
+          ValueError, "strides must be at least 1", "Received: 0"),
+    error("three strides", lambda: ops.max_pool(ones(1, 5, 5, 1), 2, strides=(1, 1, 1)),
+          ValueError, "strides must be an integer or a pair of integers", "Received: (1, 1, 1)"),
+    error("half a pixel", lambda: ops.max_pool(ones(1, 5, 5, 1), 1.5), ValueError,
+          "pool_size must be an integer or a pair of integers", "Received: 1.5"),
+    error("dilation of True",
+          lambda: ops.conv(ones(1, 5, 5, 1), ones(3, 3, 1, 4), dilation_rate=True), ValueError,
+          "dilation_rate must be at least 1", "Received: True"),
+    error("two dtypes", lambda: ops.conv(ones(1, 5, 5, 1, dtype="float64"), ones(3, 3, 1, 4)),
+          TypeError, "must have one dtype", "Received: float64 and float32"),
+    error("image of bytes", lambda: ops.max_pool(ones(1, 5, 5, 1, dtype="uint8"), 2), TypeError,
+          "must be float32 or float64", "Received: dtype=uint8"),
+    error("matmul inner sizes", lambda: ops.matmul(ones(2, 3), ones(2, 3)), ValueError,
+          "matmul: the inner sizes differ, 3 and 2", "Received shapes: (2, 3) and (2, 3)"),
+    error("matmul inner sizes of vectors", lambda: ops.matmul(ones(3), ones(2)), ValueError,
+          "the inner sizes differ, 3 and 2"),
+    error("matmul of a number", lambda: ops.matmul(leaf(2, 2), Tensor(3.0)), ValueError,
+          "rank 1 or more; use multiply", "Received shapes: (2, 2) and ()"),
+    error("reshape", lambda: ops.reshape(ones(2, 3), newshape=(4, 2)), ValueError,
+          "reshape: 6 elements of shape (2, 3) do not fit", "Received: newshape=(4, 2)"),
+    error("squeeze", lambda: ops.squeeze(ones(2, 3), 0), ValueError,
+          "only axes of one element can be squeezed", "Received: axis=0, shape=(2, 3)"),
+    error("expand_dims", lambda: ops.expand_dims(ones(2, 3), 3), ValueError,
+          "axis must be in [-3, 3)", "Received: axis=3"),
+    error("axis of a reduction", lambda: ops.sum(ones(2, 3), axis=2), ValueError,
+          "axis must be in [-2, 2)", "Received: axis=2"),
+    error("shape of indices",
+          lambda: ops.take_along_axis(ones(4, 3), np.zeros((2, 1), int), axis=1), ValueError,
+          "indices must have x's shape but for the length of the axis",
+          "Received: x.shape=(4, 3), indices.shape=(2, 1), axis=1"),
+    error("label too large",
+          lambda: ops.sparse_categorical_crossentropy(np.array([0, 3, 4]), ones(3, 3)),
+          ValueError, "labels must be integers from 0 to 2", "Received: 3 at [1], and 1 more"),
+    error("label negative",
+          lambda: ops.sparse_categorical_crossentropy(np.array([0, -1]), ones(2, 3)),
+          ValueError, "labels must be integers from 0 to 2", "Received: -1 at [1]"),
+    error("one-hot rows as labels",
+          lambda: ops.sparse_categorical_crossentropy(ones(2, 3), ones(2, 3)), ValueError,
+          "for one-hot rows use categorical_crossentropy", "target.shape=(2, 3)"),
+    error("classes not last",
+          lambda: ops.sparse_categorical_crossentropy(np.zeros(2, int), ones(2, 3), axis=0),
+          ValueError, "only axis=-1 is supported", "Received: axis=0"),
+    error("shapes of target and output",
+          lambda: ops.categorical_crossentropy(ones(2, 3), ones(2, 4)), ValueError,
+          "categorical_crossentropy: target and output must have the same shape",
+          "Received: target.shape=(2, 3), output.shape=(2, 4)"),
+    error("binary shapes", lambda: ops.binary_crossentropy(ones(2), ones(2, 1)), ValueError,
+          "binary_crossentropy: target and output must have the same shape"),
+    error("one argument too many", lambda: ops.relu(ones(2), 0.1), TypeError,
+          "relu takes at most 1 positional arguments", "Received: 2"),
+    error("far too many", lambda: ops.sum(ones(2), 0, True, 1), TypeError,
+          "sum takes at most 3 positional arguments", "Received: 4"),
+    error("axis twice", lambda: ops.sum(ones(2), 0, axis=0), TypeError,
+          "sum: 'axis' was given by position and by keyword"),
+    error("misspelt keyword", lambda: ops.sum(ones(2), axes=0), TypeError, "'axes'"),
+]  # fmt: skip
+
+
+@primitive
+def _shapeless(x):
+    return x * 2
+
+
+_shapeless.gradients(lambda g, y, x: np.ones(5))
+
+
+@primitive
+def _forgetful(x):
+    return x * 2
+
+
+_forgetful.gradients(lambda g, y, x: None)
+
+
+@primitive
+def _ruleless(x1, x2):
+    return x1 * x2
+
+
+_ruleless.gradients(lambda g, y, x1, x2: g * x2)
+
+
+def _backward_twice():
+    loss = (leaf(3) ** 2.0).sum()
+    loss.backward()
+    loss.backward()
+
+
+def _through_a_freed_part():
+    middle = leaf(3) * 2.0
+    middle.sum().backward()
+    (middle * 3.0).sum().backward()
+
+
+def _without_recording():
+    with no_grad():
+        y = (leaf(3) * 2.0).sum()
+    y.backward()
+
+
+def _stale():
+    w = Variable(ones(3), name="w", path="dense/w")
+    loss = (w * w).sum()
+    w.assign([2.0, 2.0, 2.0])
+    loss.backward()
+
+
+AUTOGRAD_ERRORS = [
+    error("backward twice", _backward_twice, RuntimeError,
+          "freed by an earlier backward()", "retain_graph=True"),
+    error("backward through a freed part", _through_a_freed_part, RuntimeError,
+          "'multiply' was freed", "retain_graph=True"),
+    error("nothing recorded", _without_recording, ValueError,
+          "backward() needs a Tensor that was computed from one with requires_grad=True",
+          "Received: Tensor(6., shape=(), dtype=float32)"),
+    error("many elements", lambda: (leaf(2, 3) * 2.0).backward(), ValueError,
+          "needs a Tensor of one element; sum or average it", "Received: shape=(2, 3)"),
+    error("gradient of another shape", lambda: (leaf(2, 3) * 2.0).backward(ones(3, 2)), ValueError,
+          "the gradient must have the Tensor's shape (2, 3)", "Received: shape=(3, 2)"),
+    error("rule of another shape", lambda: _shapeless(leaf(3)).sum().backward(), ValueError,
+          "the gradient rule of '_shapeless' for its argument 0 must return shape (3,)",
+          "Received: shape=(5,)"),
+    error("rule returns None", lambda: _forgetful(leaf(3)).sum().backward(), TypeError,
+          "the gradient rule of '_forgetful' for its argument 0 must return an array of shape (3,)",
+          "Received: None"),
+    error("no rule", lambda: _ruleless(leaf(3), leaf(3)).sum().backward(), NotImplementedError,
+          "'_ruleless' has no gradient rule for its argument 1", "_ruleless.gradients(...)"),
+    error("integers", lambda: Tensor(np.arange(3), requires_grad=True), TypeError,
+          "only float Tensors can require gradients", "dtype='float32'", "Received: dtype=int64"),
+    error("ragged rows", lambda: Tensor([[1.0, 2.0], [3.0]]), ValueError, "inhomogeneous"),
+    error("objects", lambda: Tensor([None, object()]), TypeError,
+          "data must be numbers in a regular shape", "list"),
+    error("assigned after use", _stale, RuntimeError,
+          "'w' was assigned to after 'multiply' used it"),
+    error("assign another shape", lambda: Variable(ones(3), path="dense/w").assign(ones(2)),
+          ValueError, "variable 'dense/w' has shape (3,)", "Received: shape=(2,)"),
+    error("assign would broadcast", lambda: Variable(ones(3)).assign(1.0), ValueError,
+          "has shape (3,)", "Received: shape=()"),
+    error("assign floats to integers", lambda: Variable(np.zeros(2, int)).assign(ones(2)),
+          TypeError, "same_kind"),
+    error("variable without a shape", lambda: Variable(lambda shape, dtype: ones(*shape)),
+          ValueError, "needs a shape"),
+    error("function of many values", lambda: grad(lambda x: x * 2.0)(ones(3)), ValueError,
+          "must return a Tensor of one element (sum or average it)", "Received: Tensor("),
+    error("function of no Tensor", lambda: value_and_grad(lambda x: 3.0)(ones(3)), ValueError,
+          "must return a Tensor of one element", "Received: 3.0"),
+    error("gradients of many values", lambda: gradients(leaf(3) * 2.0, []), ValueError,
+          "one element", "Received: shape=(3,)"),
+    error("iterate over a number", lambda: list(Tensor(3.0)), TypeError, "cannot be iterated"),
+    error("truth of many values", lambda: bool(leaf(3)), ValueError, "ambiguous"),
+]  # fmt: skip
+
+TESTING_ERRORS = [
+    error("no floats", lambda: check_gradients(lambda x: leaf(2).sum() + x, np.arange(3)),
+          ValueError, "at least one float input"),
+    error("every derivative zero", lambda: check_gradients(lambda x: x * 0.0, ones(3)), ValueError,
+          "nothing was checked: every derivative is zero"),
+    error("derivative stopped", lambda: check_gradients(lambda x: ops.sign(x) + 0.0, ones(3)),
+          ValueError, "every derivative is zero"),
+    error("dead relu", lambda: check_gradients(ops.relu, -ones(3)), ValueError,
+          "every derivative is zero", "choose others"),
+    error("nothing to check", lambda: check_gradients(ops.relu, ones(0)), ValueError,
+          "every derivative is zero"),
+    error("third order", lambda: check_gradients(ops.relu, ones(3), order=3), ValueError,
+          "order must be 1 or 2", "Received: order=3"),
+    error("array returned", lambda: check_gradients(lambda x: x.numpy(), ones(3)), TypeError,
+          "must return Tensors", "Received: ndarray"),
+    error("number returned", lambda: check_gradients(lambda x: 3.0, ones(3)), TypeError,
+          "must return Tensors", "Received: float"),
+    error("no directions", lambda: check_gradients(ops.relu, ones(3), directions=0), ValueError),
+]  # fmt: skip

@@ -1,0 +1,317 @@
+"""Every row of the kernel table, on every instruction set, equals the textbook; and the doors."""
+
+import functools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from cases import DTYPES, KERNEL_CASES, KERNEL_ERRORS, assert_close
+
+from cnn_ext import _kernels
+from cnn_ext._kernels import Geometry
+
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+FAST = [row for row in _kernels.KERNELS if row.name != "reference"]
+
+every_row = pytest.mark.parametrize(
+    "row", _kernels.KERNELS, ids=lambda row: f"{row.operation}-{row.name}"
+)
+
+
+@pytest.fixture(params=_kernels.isas())
+def isa(request):
+    """Kernels run on one instruction set; afterwards on the one from before."""
+    before = _kernels.isa()
+    _kernels.set_isa(request.param)
+    yield request.param
+    _kernels.set_isa(before)
+
+
+@functools.cache
+def arguments(operation, number, dtype):
+    case = KERNEL_CASES[operation][number]
+    return *case.arrays(np.random.default_rng(abs(number)), dtype), *case.sizes
+
+
+def run(operation, name, given):
+    """What a door returns when the row called `name` serves, as a tuple of arrays."""
+    with _kernels.use_kernels(name):
+        returned = getattr(_kernels, operation)(*given)
+    return returned if isinstance(returned, tuple) else (returned,)
+
+
+@functools.cache
+def expected(operation, number, dtype):
+    return run(operation, "reference", arguments(operation, number, dtype))
+
+
+# --- Against the reference -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("row", "number"),
+    [
+        pytest.param(row, number, id=f"{row.operation}-{row.name}-{case.name}")
+        for row in FAST
+        for number, case in enumerate(KERNEL_CASES[row.operation])
+        if row.serves(*case.sizes)
+    ],
+)
+def test_fast_kernel_equals_the_reference(row, number, dtype, isa):
+    ours = run(row.operation, row.name, arguments(row.operation, number, dtype))
+    for found, right in zip(ours, expected(row.operation, number, dtype), strict=True):
+        if found.dtype == np.int32:
+            np.testing.assert_array_equal(found, right)
+        else:
+            assert_close(found, right, TOLERANCE[dtype])
+
+
+def test_every_operation_has_cases_and_a_reference():
+    assert {row.operation for row in _kernels.KERNELS} == set(KERNEL_CASES)
+    for operation, cases in KERNEL_CASES.items():
+        assert cases and len({case.name for case in cases}) == len(cases), operation
+    referenced = {row.operation for row in _kernels.KERNELS if row.name == "reference"}
+    assert referenced == set(KERNEL_CASES)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@every_row
+def test_every_row_is_run_by_its_name(row, dtype, monkeypatch):
+    runs = []
+
+    def spy(*args, kernel=row.run[dtype]):
+        runs.append(args)
+        return kernel(*args)
+
+    monkeypatch.setitem(row.run, dtype, spy)
+    served = [n for n, c in enumerate(KERNEL_CASES[row.operation]) if row.serves(*c.sizes)]
+    run(row.operation, row.name, arguments(row.operation, served[0], dtype))
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("operation", KERNEL_CASES)
+def test_the_first_row_that_serves_is_run(operation, monkeypatch):
+    names = []
+
+    def spy(name, kernel):
+        return lambda *args: names.append(name) or kernel(*args)
+
+    for row in _kernels.ROWS[operation]:
+        monkeypatch.setitem(row.run, "float32", spy(row.name, row.run["float32"]))
+    for number, case in enumerate(KERNEL_CASES[operation][:5]):
+        names.clear()
+        getattr(_kernels, operation)(*arguments(operation, number, "float32"))
+        first = next(r for r in _kernels.ROWS[operation] if r.serves(*case.sizes))
+        assert names == [first.name]
+
+
+@pytest.mark.skipif("avx2" not in _kernels.isas(), reason="only FMA changes the rounding")
+def test_instruction_sets_run_different_code():
+    """If choosing one did nothing, the comparisons above would say little."""
+    case, before, bits = arguments("gemm", -4, "float32"), _kernels.isa(), {}
+    for name in ("generic", "avx2"):
+        _kernels.set_isa(name)
+        assert _kernels.isa() == name
+        bits[name] = _kernels.gemm(*case).tobytes()
+    _kernels.set_isa(before)
+    assert bits["generic"] != bits["avx2"]
+
+
+# --- Doors -----------------------------------------------------------------------------------
+
+
+def strided(array):
+    """The same values, every second element of a larger array."""
+    spread = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+    spread[..., ::2] = array
+    return spread[..., ::2]
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+LAYOUTS = {
+    "read-only": read_only,
+    "strided": strided,
+    "Fortran order": np.asfortranarray,
+    "reversed": lambda array: array[..., ::-1].copy()[..., ::-1],
+    "unaligned": lambda a: np.frombuffer(b"-" + a.tobytes(), a.dtype, offset=1).reshape(a.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@every_row
+def test_doors_take_any_layout_and_leave_it_alone(row, layout):
+    given = arguments(row.operation, 1, "float32")
+    changed = [layout(a) if isinstance(a, np.ndarray) else a for a in given]
+    copies = [a.copy() if isinstance(a, np.ndarray) else a for a in changed]
+    right = run(row.operation, row.name, given)
+    found = run(row.operation, row.name, changed)
+    for one, other in zip(found, right, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.flags.c_contiguous and one.flags.writeable
+    for array, copy in zip(changed, copies, strict=True):
+        if isinstance(array, np.ndarray):
+            np.testing.assert_array_equal(array, copy)
+
+
+NOTHING = Geometry(n=0, h=4, w=4, c_in=2, c_out=2, kh=2, kw=2, oh=3, ow=3)
+NO_IMAGES = Geometry(n=0, h=4, w=4, c_in=2, c_out=2, kh=2, kw=2, oh=3, ow=3, groups=2)
+NO_CHANNELS = Geometry(n=2, h=4, w=4, c_in=0, c_out=2, kh=2, kw=2, oh=3, ow=3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@every_row
+def test_empty_arrays_give_zeros(row, dtype):
+    def zeros(*shapes):
+        return [np.zeros(shape, dtype) for shape in shapes]
+
+    no_argmax = np.zeros(NO_IMAGES.y_shape, np.int32)
+    calls = {
+        "conv2d_forward": [(*zeros(g.x_shape, g.weight_shape), g) for g in (NOTHING, NO_CHANNELS)],
+        "conv2d_backward_input": [(*zeros(NOTHING.y_shape, NOTHING.weight_shape), NOTHING)],
+        "conv2d_backward_weight": [(*zeros(NOTHING.x_shape, NOTHING.y_shape), NOTHING)],
+        "max_pool2d_forward": [(*zeros(NO_IMAGES.x_shape), NO_IMAGES)],
+        "max_pool2d_backward": [(*zeros(NO_IMAGES.y_shape), no_argmax, NO_IMAGES)],
+        "max_pool2d_gather": [(*zeros(NO_IMAGES.x_shape), no_argmax, NO_IMAGES)],
+        "average_pool2d_forward": [(*zeros(NO_IMAGES.x_shape), NO_IMAGES)],
+        "average_pool2d_backward": [(*zeros(NO_IMAGES.y_shape), NO_IMAGES)],
+        "gemm": [zeros((0, 3), (3, 2)), zeros((2, 3), (3, 0)), zeros((2, 0), (0, 3))],
+    }
+    shapes = {
+        "conv2d_forward": [NOTHING.y_shape, NO_CHANNELS.y_shape],
+        "conv2d_backward_input": [NOTHING.x_shape],
+        "conv2d_backward_weight": [NOTHING.weight_shape],
+        "max_pool2d_backward": [NO_IMAGES.x_shape],
+        "average_pool2d_backward": [NO_IMAGES.x_shape],
+        "gemm": [(0, 2), (2, 0), (2, 3)],
+    }.get(row.operation, [NO_IMAGES.y_shape])
+    for call, shape in zip(calls[row.operation], shapes, strict=True):
+        y = run(row.operation, row.name, call)[0]
+        assert (y.shape, y.dtype, y.any()) == (shape, dtype, False)
+
+
+@pytest.mark.parametrize("operation", [o for o in KERNEL_CASES if o.startswith("conv2d")])
+def test_windows_that_meet_only_padding_give_zeros(operation, isa):
+    g = Geometry(n=2, h=5, w=2, c_in=1, c_out=2, kh=3, kw=1, oh=5, ow=1, pad_top=1, pad_left=4)
+    shapes = {"forward": "x weight", "backward_input": "y weight", "backward_weight": "x y"}
+    names = shapes[operation.removeprefix("conv2d_")].split()
+    given = [np.ones(getattr(g, f"{name}_shape"), np.float32) for name in names]
+    for row in _kernels.ROWS[operation]:
+        assert not run(operation, row.name, (*given, g))[0].any()
+
+
+@pytest.mark.parametrize("error", KERNEL_ERRORS, ids=lambda error: error.name)
+def test_doors_refuse(error):
+    error.check()
+
+
+def test_unknown_instruction_set_leaves_the_chosen_one():
+    before = _kernels.isa()
+    with pytest.raises(ValueError, match=r"CNN_EXT_ISA.*generic.*Received: 'nonsense'"):
+        _kernels.set_isa("nonsense")
+    assert _kernels.isa() == before
+
+
+@pytest.mark.parametrize(
+    ("isa", "code", "printed"),
+    [
+        ("generic", 0, "generic"),
+        ("", 0, _kernels.isas()[0]),
+        ("nonsense", 1, "(CNN_EXT_ISA) must be one"),
+    ],
+)
+def test_environment_chooses_the_instruction_set(isa, code, printed):
+    script = "from cnn_ext import _kernels; print(_kernels.isa())"
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "CNN_EXT_ISA": isa, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, printed in result.stdout + result.stderr) == (code, True)
+
+
+# --- Numbers ---------------------------------------------------------------------------------
+
+
+@every_row
+def test_same_bits_when_run_again(row, isa):
+    for number, case in list(enumerate(KERNEL_CASES[row.operation]))[:12]:
+        if row.serves(*case.sizes):
+            given = arguments(row.operation, number, "float32")
+            first, second = (run(row.operation, row.name, given) for _ in range(2))
+            assert [a.tobytes() for a in first] == [a.tobytes() for a in second]
+
+
+@pytest.mark.parametrize(("dtype", "tiny"), [("float32", 1e-40), ("float64", 1e-310)])
+@every_row
+def test_denormals_are_flushed_inside_and_not_outside(row, dtype, tiny, isa):
+    case = KERNEL_CASES[row.operation][1]
+    arrays = case.arrays(np.random.default_rng(0), dtype)
+    ones = [a if a.dtype == np.int32 else np.full_like(a, 1) for a in arrays]
+    given = [np.full_like(ones[0], tiny), *ones[1:]]
+    assert run(row.operation, row.name, (*ones, *case.sizes))[0].any()
+    found = run(row.operation, row.name, (*given, *case.sizes))[0]
+    if row.operation.startswith(("conv2d", "gemm", "average")):  # what only moves is not flushed
+        assert not found.any()
+    outside = np.full(3, tiny, dtype) * np.ones(3, dtype)
+    assert (outside > 0).all()
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
+@every_row
+def test_nan_and_infinity_pass_through(row, special, isa):
+    case = KERNEL_CASES[row.operation][1]
+    first, *rest = case.arrays(np.random.default_rng(0), "float32")
+    first = np.abs(first)
+    first.flat[first.size // 2] = special
+    found = run(row.operation, row.name, (first, *rest, *case.sizes))[0]
+    right = run(row.operation, "reference", (first, *rest, *case.sizes))[0]
+    lost = row.operation == "max_pool2d_gather" or (special < 0 and "max" in row.operation)
+    assert lost or not np.isfinite(right).all()
+    np.testing.assert_array_equal(np.isfinite(found), np.isfinite(right))
+
+
+MAXIMA = {  # the window's four taps -> value, number
+    "first of equals": ([1, 3, 3, 3], 3, 1),
+    "all equal": ([2, 2, 2, 2], 2, 0),
+    "both zeros": ([-0.0, 0.0, -0.0, 0.0], 0, 0),
+    "NaN over all": ([9, np.nan, np.inf, 1], np.nan, 1),
+    "first NaN": ([np.nan, 1, np.nan, 2], np.nan, 0),
+    "last NaN": ([1, 2, 3, np.nan], np.nan, 3),
+    "minus infinity": ([-np.inf] * 4, -np.inf, 0),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("taps", "value", "number"), MAXIMA.values(), ids=MAXIMA)
+@pytest.mark.parametrize("row", _kernels.ROWS["max_pool2d_forward"], ids=lambda row: row.name)
+def test_which_maximum_wins(row, taps, value, number, dtype, isa):
+    channels = 21  # full vectors and a rest
+    g = Geometry(
+        n=1, h=2, w=2, c_in=channels, c_out=channels, kh=2, kw=2, oh=1, ow=1, groups=channels
+    )
+    x = np.repeat(np.array(taps, dtype), channels).reshape(g.x_shape)
+    y, argmax = run("max_pool2d_forward", row.name, (x, g))
+    np.testing.assert_array_equal(y, np.full(g.y_shape, value))
+    np.testing.assert_array_equal(argmax, np.full(g.y_shape, number))
+
+
+@pytest.mark.parametrize("row", _kernels.ROWS["max_pool2d_forward"], ids=lambda row: row.name)
+def test_overlapping_windows_with_ties_name_the_same_taps(row, isa):
+    g = Geometry(
+        n=2, h=7, w=6, c_in=19, c_out=19, kh=3, kw=3, oh=7, ow=6, pad_top=1, pad_left=1, groups=19
+    )
+    x = np.random.default_rng(3).integers(-1, 2, g.x_shape).astype(np.float32)
+    right = run("max_pool2d_forward", "reference", (x, g))
+    found = run("max_pool2d_forward", row.name, (x, g))
+    for one, other in zip(found, right, strict=True):
+        np.testing.assert_array_equal(one, other)
