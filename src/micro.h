@@ -52,7 +52,8 @@ typedef enum {
     COLUMN_SUM,    /* y += the sum of x over rows of channels */
     /* Optimizer steps: y is the weight, x its gradient; slots (NULL if not kept) and settings: */
     SGD_UPDATE,     /* momentum; learning rate, momentum, nesterov (0 or 1) */
-    RMSPROP_UPDATE, /* velocity, momentum, average gradient; learning rate, rho, momentum, epsilon */
+    RMSPROP_UPDATE, /* velocity, momentum, average gradient; learning rate, rho, momentum, epsilon
+                     */
     ADAM_UPDATE,    /* momentum, velocity, velocity_hat; alpha, beta_1, beta_2, epsilon */
     PASS_OPS
 } pass_op;
@@ -84,7 +85,7 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
         ptrdiff_t block_rows[MICRO_MAX_VECTORS];                                                   \
         conv_block_##SUFFIX conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                         \
         outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                       \
-        pass_function passes[PASS_OPS];                                                              \
+        pass_function passes[PASS_OPS];                                                            \
         pool_pixel_##SUFFIX pool[POOL_OPS];                                                        \
     } micro_##SUFFIX;
 

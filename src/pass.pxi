@@ -3,6 +3,7 @@
 
 cdef enum:
     PIECE = 16384  # elements of a task: 64 KB of float32
+    SUM_OF = 512   # rows added one to the next at most: sums of sums lose fewer digits
 
 
 cdef struct Pass:
@@ -61,7 +62,7 @@ def column_sum_direct(const real[:, ::1] x, real[::1] y):
     cdef Pass p
     cdef Py_ssize_t tasks, task, c
     memset(&p, 0, sizeof(Pass))
-    p.count, p.piece = x.shape[0], max(1, PIECE // x.shape[1])
+    p.count, p.piece = x.shape[0], max(1, min(SUM_OF, PIECE // x.shape[1]))
     tasks = (p.count + p.piece - 1) // p.piece
     cdef real* sums = allocate(&y[0], tasks * x.shape[1])
     if sums == NULL:

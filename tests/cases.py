@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -259,6 +259,23 @@ def _gemm_case(row: Gemm, transpose_a: bool, transpose_b: bool) -> KernelCase:
     )
 
 
+PASS_SHAPES = ((5, 1), (3, 7), (2, 5, 16), (40, 33), (3, 2, 2, 3), (700, 64), (40000, 1))
+
+
+def _pass_cases(shapes: Iterable[tuple[int, ...]], what: str) -> list[KernelCase]:
+    """Arrays of each shape: "x" of the shape itself, "b" of its last axis."""
+
+    def arrays(shape, rng, dtype):
+        return tuple(
+            rng.standard_normal(shape if kind == "x" else shape[-1:]).astype(dtype) for kind in what
+        )
+
+    return [
+        KernelCase("x".join(map(str, shape)), (), functools.partial(arrays, shape))
+        for shape in shapes
+    ]
+
+
 _CONVS = {r.name: r.geometry() for r in (*CONV, *CONV_BEYOND_TENSORFLOW) if r.n} | ODD_PADDING
 _POOLS = {r.name: r.geometry() for r in POOL if r.n}
 
@@ -275,6 +292,28 @@ KERNEL_CASES: dict[str, list[KernelCase]] = {
         _gemm_case(row, *transposed)
         for row in (*GEMM, *GEMM_BLOCKS)
         for transposed in itertools.product((False, True), repeat=2)
+    ],
+    "relu_forward": _pass_cases(PASS_SHAPES, "x"),
+    "relu_backward": _pass_cases(PASS_SHAPES, "xx"),
+    "add_bias": _pass_cases(PASS_SHAPES, "xb"),
+    "column_sum": _pass_cases(PASS_SHAPES, "x"),
+}
+
+# Optimizer steps change their arrays: operation -> rows of (slots kept, settings).
+UPDATE_CASES: dict[str, list[tuple[tuple[bool, ...], tuple]]] = {
+    "sgd_update": [
+        ((False,), (0.1, 0.0, False)),
+        ((True,), (0.1, 0.9, False)),
+        ((True,), (0.1, 0.9, True)),
+    ],
+    "rmsprop_update": [
+        ((True, False, False), (0.01, 0.9, 0.0, 1e-7)),
+        ((True, True, False), (0.01, 0.8, 0.5, 1e-3)),
+        ((True, True, True), (0.01, 0.9, 0.5, 1e-7)),
+    ],
+    "adam_update": [
+        ((True, True, False), (0.01, 0.9, 0.999, 1e-7)),
+        ((True, True, True), (0.02, 0.8, 0.99, 1e-3)),
     ],
 }
 
@@ -585,6 +624,11 @@ POOL_FIRST = {"pool_size": 2, "padding": "same", "data_format": "channels_first"
 CASES: dict[str, list[Case]] = {
     "absolute": [unary(off_zero((3, 4))), Case("kinks", KINKS, smooth=False)],
     "add": binary(normal, linear="jointly"),
+    "add_bias": [
+        Case("x".join(map(str, shape)), normal(shape, shape[-1:]), linear="jointly",
+             theirs=lambda k, x, bias: x + bias)
+        for shape in ((4,), (3, 4), (2, 3, 2, 5))
+    ],
     "argmax": WHERE_MAXIMUM_IS,
     "argmin": WHERE_MAXIMUM_IS,
     "average_pool": [
@@ -612,6 +656,11 @@ CASES: dict[str, list[Case]] = {
     "clip": [
         Case("inside and out", distinct((3, 5)), {"x_min": -0.5, "x_max": 0.75}),
         Case("kinks", KINKS, {"x_min": -1.0, "x_max": 1.0}, smooth=False),
+    ],
+    "column_sum": [
+        Case("x".join(map(str, shape)), normal(shape), linear="each",
+             theirs=lambda k, x: k.sum(x, axis=tuple(range(len(x.shape) - 1))))
+        for shape in ((4,), (3, 4), (2, 3, 2, 5))
     ],
     "concatenate": [
         *statics(normal((2, 3), (2, 3)), [{"axis": 0}, {"axis": -1}], listed=True,
@@ -692,6 +741,10 @@ CASES: dict[str, list[Case]] = {
           for p, make in ((2.0, off_zero), (3, normal), (-1.0, off_zero), (0.5, positive))),
     ],
     "relu": [unary(off_zero((3, 4))), Case("kinks", KINKS, smooth=False)],
+    "relu_backward": [
+        Case("plain", normal((2, 3)), {"y": np.array([[1.0, 0.0, 2.0], [0.0, 0.5, 0.0]])},
+             lambda k, g, y: g * k.cast(y > 0, g.dtype), linear="each"),
+    ],
     "reshape": statics(
         normal((2, 6)), [{"newshape": (3, 4)}, {"newshape": (-1,)}, {"newshape": (2, 1, -1)}],
         linear="each",

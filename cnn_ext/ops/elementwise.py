@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnn_ext import _kernels
-from cnn_ext.autograd import primitive
+from cnn_ext.autograd import as_array, primitive
 
 
 def is_float_array(*values):
@@ -170,16 +170,17 @@ def relu(x):
     return _kernels.relu_forward(x) if is_float_array(x) else np.maximum(x, 0)
 
 
-relu.gradients(lambda g, y, x: relu_backward(g, y))
+relu.gradients(lambda g, y, x: relu_backward(g, y=as_array(y)))
 
 
 @primitive
-def relu_backward(grad_y, y):
-    """grad_y where y > 0, else 0: the gradient by x of y = relu(x)."""
-    return _kernels.relu_backward(grad_y, y)
+def relu_backward(grad_y, *, y):
+    """grad_y where the array y > 0, else 0: the gradient by x of y = relu(x)."""
+    grad_y = np.asarray(grad_y)
+    return _kernels.relu_backward(grad_y, np.asarray(y, grad_y.dtype))
 
 
-relu_backward.gradients(lambda g, result, grad_y, y: relu_backward(g, y), None)
+relu_backward.gradients(lambda g, result, grad_y, y: relu_backward(g, y=y))
 
 
 @primitive
