@@ -1,4 +1,4 @@
-"""Max and average pooling: every output pixel is one call over all its channels, every image a task."""
+"""Max and average pooling: an output pixel is one call over its channels, an image one task."""
 
 
 cdef struct Pooling:
@@ -77,7 +77,7 @@ def max_pool2d_backward_direct(
 ):
     with nogil:
         pool(MAX_POOL_BACKWARD, &grad_x[0, 0, 0, 0], <real*> &grad_y[0, 0, 0, 0],
-                   <int32_t*> &argmax[0, 0, 0, 0], g)
+             <int32_t*> &argmax[0, 0, 0, 0], g)
 
 
 def max_pool2d_gather_direct(
@@ -85,7 +85,7 @@ def max_pool2d_gather_direct(
 ):
     with nogil:
         pool(MAX_POOL_GATHER, <real*> &x[0, 0, 0, 0], &y[0, 0, 0, 0],
-                   <int32_t*> &argmax[0, 0, 0, 0], g)
+             <int32_t*> &argmax[0, 0, 0, 0], g)
 
 
 def average_pool2d_forward_direct(

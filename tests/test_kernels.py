@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from cases import DTYPES, KERNEL_CASES, KERNEL_ERRORS, UPDATE_CASES, assert_close
 
+from cases import DTYPES, KERNEL_CASES, KERNEL_ERRORS, UPDATE_CASES, assert_close
 from cnn_ext import _kernels
 from cnn_ext._kernels import Geometry
 

@@ -8,9 +8,9 @@ import threading
 
 import numpy as np
 import pytest
-from cases import DTYPES, KERNEL_CASES
 
 import cnn_ext
+from cases import DTYPES, KERNEL_CASES
 from cnn_ext import _kernels
 
 SECONDS = 120  # far more than any of this takes: past it, something hangs
