@@ -12,7 +12,7 @@ Layouts are NHWC for images and HWIO for weights, float32 or float64. Kernels ov
 results and never write to their arguments.
 """
 from libc.stdint cimport int32_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 import os

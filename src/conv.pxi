@@ -11,6 +11,9 @@ loop is still a whole window row.
 
 Weights are packed in panels of one or two vectors of output channels, [panel][row][lane], the
 rows in the order in which the taps are visited.
+
+A batch is split into images or, where there are few, into parts of the panels and rows of each. No
+sum is ever split between threads, so that their number does not show in the bits.
 """
 
 
@@ -105,12 +108,12 @@ cdef inline bint needs_copy(const Halo* halo, Py_ssize_t h, Py_ssize_t w) noexce
 
 
 cdef real* allocate(real* dtype, Py_ssize_t count) noexcept nogil:
-    """`count` zeros, with a vector's room behind them; the caller frees."""
-    cdef size_t size = (count + 16) * sizeof(real)
-    cdef real* memory = <real*> malloc(size)
-    if memory != NULL:
-        memset(memory, 0, size)
-    return memory
+    """Memory for `count` numbers, with a vector's room behind them; the caller frees."""
+    return <real*> malloc((count + 16) * sizeof(real))
+
+
+cdef real* allocate_zeros(real* dtype, Py_ssize_t count) noexcept nogil:
+    return <real*> calloc(count + 16, sizeof(real))
 
 
 cdef void correlate(
@@ -192,7 +195,7 @@ cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
     s.copied_before = s.panel_parts * s.row_parts > 1
     s.copies = NULL
     if s.copied:
-        s.copies = allocate(dtype, copy_size * (s.n if s.copied_before else threads))
+        s.copies = allocate_zeros(dtype, copy_size * (s.n if s.copied_before else threads))
         if s.copies == NULL:
             return -1
         if s.copied_before:

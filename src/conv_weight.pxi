@@ -117,7 +117,7 @@ cdef int backward_weight(
     s.tails = allocate(grad_weight, workers * g.oh * g.ow * MICRO_MAX_VECTORS * lanes(grad_weight))
     s.copies = NULL
     if s.copied:
-        s.copies = allocate(grad_weight, workers * s.halo.height * s.halo.width * g.c_in)
+        s.copies = allocate_zeros(grad_weight, workers * s.halo.height * s.halo.width * g.c_in)
     s.sums = grad_weight if s.chunks == 1 else allocate(grad_weight, s.chunks * s.size)
     cdef int failed = (s.runs == NULL or s.tails == NULL or s.sums == NULL
                        or (s.copied and s.copies == NULL))
