@@ -79,12 +79,23 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
      * kernels read x and write y; the backward kernels read y, a gradient, and add to x. */       \
     typedef void (*pool_pixel_##SUFFIX)(REAL * x, REAL * y, int32_t *argmax,                       \
                                         const pool_window *window);                                \
+    /* The transforms of F(2x2, 3x3); the sixteen arrays of a transformed tile are `step` apart.   \
+     */                                                                                            \
+    typedef void (*winograd_input_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t x_pixel,     \
+                                            ptrdiff_t channels, REAL *v, ptrdiff_t step);          \
+    typedef void (*winograd_weight_##SUFFIX)(const REAL *w, ptrdiff_t tap, ptrdiff_t channels,     \
+                                             REAL *u, ptrdiff_t step);                             \
+    typedef void (*winograd_output_##SUFFIX)(const REAL *m, ptrdiff_t step, ptrdiff_t channels,    \
+                                             REAL *y, ptrdiff_t y_row, ptrdiff_t y_pixel);         \
     typedef struct {                                                                               \
         ptrdiff_t lanes; /* elements of a vector */                                                \
         /* [vectors - 1][rows - 1]; with v + 1 vectors there are block_rows[v] of them */          \
         ptrdiff_t block_rows[MICRO_MAX_VECTORS];                                                   \
         conv_block_##SUFFIX conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                         \
         outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                       \
+        winograd_input_##SUFFIX winograd_input;                                                    \
+        winograd_weight_##SUFFIX winograd_weight;                                                  \
+        winograd_output_##SUFFIX winograd_output;                                                  \
         pass_function passes[PASS_OPS];                                                            \
         pool_pixel_##SUFFIX pool[POOL_OPS];                                                        \
     } micro_##SUFFIX;

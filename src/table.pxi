@@ -23,8 +23,11 @@ def _kernel(operation, name, function, serves=_serves_all):
 
 
 KERNELS = (
+    _kernel("conv2d_forward", "winograd", conv2d_forward_winograd, _serves_winograd),
     _kernel("conv2d_forward", "direct", conv2d_forward_direct),
     _kernel("conv2d_forward", "reference", conv2d_forward_reference),
+    _kernel("conv2d_backward_input", "winograd", conv2d_backward_input_winograd,
+            _serves_winograd),
     _kernel("conv2d_backward_input", "direct", conv2d_backward_input_direct),
     _kernel("conv2d_backward_input", "reference", conv2d_backward_input_reference),
     _kernel("conv2d_backward_weight", "direct", conv2d_backward_weight_direct),

@@ -141,6 +141,8 @@ CONV = (
     *CONV_KINDS,
     Conv(2, 28, 28, 1, 3, 3, 32, "same"),  # the textbook network
     Conv(2, 14, 14, 32, 3, 3, 64, "same"),
+    Conv(2, 11, 13, 17, 3, 3, 33, "same"),  # Winograd's tiles: halves at the edges, odd channels
+    Conv(3, 9, 8, 16, 3, 3, 20),
     Conv(1, 12, 11, 1, 10, 10, 3),  # large windows
     Conv(1, 12, 11, 3, 10, 10, 2, "same", (2, 3)),
     Conv(0, 5, 5, 2, 3, 3, 3, "same"),
@@ -174,6 +176,9 @@ ODD_PADDING = {
     ),
     "rows that no window meets": Geometry(
         n=2, h=9, w=8, c_in=2, c_out=3, kh=2, kw=2, oh=2, ow=2, stride_h=2, stride_w=3
+    ),
+    "two zeros in front": Geometry(
+        n=3, h=7, w=6, c_in=16, c_out=18, kh=3, kw=3, oh=9, ow=7, pad_top=2, pad_left=2
     ),
     "far behind the image": Geometry(
         n=1, h=3, w=3, c_in=2, c_out=3, kh=2, kw=2, oh=6, ow=7, stride_h=2, dilation_w=3

@@ -329,6 +329,28 @@ def test_overlapping_windows_with_ties_name_the_same_taps(row, isa):
         np.testing.assert_array_equal(one, other)
 
 
+WINOGRAD = [row for row in FAST if row.name == "winograd"]
+
+
+@pytest.mark.parametrize("row", WINOGRAD, ids=lambda row: row.operation)
+def test_winograd_is_no_less_exact_than_the_direct_sum(row, isa):
+    g = Geometry(
+        n=4, h=14, w=14, c_in=32, c_out=64, kh=3, kw=3, oh=14, ow=14, pad_top=1, pad_left=1
+    )
+    assert row.serves(g)
+    rng = np.random.default_rng(0)
+    first = rng.random(g.x_shape if row.operation == "conv2d_forward" else g.y_shape)
+    weight = rng.standard_normal(g.weight_shape)
+    first, weight = first.astype(np.float32), weight.astype(np.float32)
+    exact = run(row.operation, "reference", (first.astype(float), weight.astype(float), g))[0]
+
+    def error(name):
+        found = run(row.operation, name, (first, weight, g))[0]
+        return np.sqrt(np.mean((found - exact) ** 2))
+
+    assert 0 < error("winograd") <= error("direct")
+
+
 # --- Optimizer steps, which change their arrays ----------------------------------------------
 
 UPDATES = [
