@@ -25,6 +25,7 @@ from cnn_ext import (
     utils,
 )
 from cnn_ext._errors import missing_attribute
+from cnn_ext._kernels import get_num_threads, set_num_threads
 from cnn_ext.autograd import Tensor, Variable, grad, no_grad, value_and_grad
 from cnn_ext.initializers import Initializer
 from cnn_ext.layers import Input, InputLayer, Layer
@@ -52,6 +53,7 @@ __all__ = [
     "callbacks",
     "config",
     "datasets",
+    "get_num_threads",
     "grad",
     "initializers",
     "layers",
@@ -63,6 +65,7 @@ __all__ = [
     "optimizers",
     "random",
     "saving",
+    "set_num_threads",
     "testing",
     "utils",
     "value_and_grad",

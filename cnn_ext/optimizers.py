@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_ext import _kernels
 from cnn_ext._errors import TeachesKeywords, lookup, missing_attribute
 from cnn_ext.autograd import Tensor, Variable
 from cnn_ext.naming import auto_name
@@ -289,14 +290,9 @@ class SGD(Optimizer):
         slots: dict[str, np.ndarray],
         learning_rate: Any,
     ) -> None:
-        step = gradient * learning_rate
-        if not self.momentum:
-            value -= step
-            return
-        velocity = slots["momentum"]
-        velocity *= self.momentum
-        velocity -= step
-        value += velocity * self.momentum - step if self.nesterov else velocity
+        _kernels.sgd_update(
+            value, gradient, slots.get("momentum"), learning_rate, self.momentum, self.nesterov
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
@@ -366,21 +362,17 @@ class RMSprop(Optimizer):
         slots: dict[str, np.ndarray],
         learning_rate: Any,
     ) -> None:
-        velocity = slots["velocity"]
-        velocity *= self.rho
-        velocity += (1 - self.rho) * np.square(gradient)
-        mean_square = velocity + self.epsilon
-        if self.centered:
-            average = slots["average_gradient"]
-            average *= self.rho
-            average += (1 - self.rho) * gradient
-            mean_square -= np.square(average)
-        step = learning_rate * gradient / np.sqrt(mean_square)
-        if self.momentum > 0:
-            slots["momentum"] *= self.momentum
-            slots["momentum"] += step
-            step = slots["momentum"]
-        value -= step
+        _kernels.rmsprop_update(
+            value,
+            gradient,
+            slots["velocity"],
+            slots.get("momentum"),
+            slots.get("average_gradient"),
+            learning_rate,
+            self.rho,
+            self.momentum,
+            self.epsilon,
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -454,14 +446,17 @@ class Adam(Optimizer):
     ) -> None:
         step = int(self._iterations.data) + 1
         alpha = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
-        m, v = slots["momentum"], slots["velocity"]
-        m += (gradient - m) * (1 - self.beta_1)
-        v += (np.square(gradient) - v) * (1 - self.beta_2)
-        if self.amsgrad:
-            v = np.maximum(slots["velocity_hat"], v, out=slots["velocity_hat"])
-        denominator = np.sqrt(v)
-        denominator += self.epsilon
-        value -= m * value.dtype.type(alpha) / denominator
+        _kernels.adam_update(
+            value,
+            gradient,
+            slots["momentum"],
+            slots["velocity"],
+            slots.get("velocity_hat"),
+            alpha,
+            self.beta_1,
+            self.beta_2,
+            self.epsilon,
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -12,7 +12,7 @@ Layouts are NHWC for images and HWIO for weights, float32 or float64. Kernels ov
 results and never write to their arguments.
 """
 from libc.stdint cimport int32_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 import os
@@ -26,7 +26,11 @@ ctypedef fused real:
 include "geometry.pxi"
 include "reference.pxi"
 include "micro.pxi"
+include "threads.pxi"
 include "conv.pxi"
+include "conv_weight.pxi"
 include "gemm.pxi"
+include "winograd.pxi"
 include "pool.pxi"
+include "pass.pxi"
 include "table.pxi"

@@ -1,4 +1,4 @@
-"""Direct convolution and its two gradients, as drivers over conv_block and outer_block.
+"""Direct convolution and its gradient by the input, as drivers over conv_block.
 
 Forward and backward_input are one sliding sum (`correlate`) over an image with a halo of zeros,
 so that no edge is special:
@@ -11,6 +11,9 @@ loop is still a whole window row.
 
 Weights are packed in panels of one or two vectors of output channels, [panel][row][lane], the
 rows in the order in which the taps are visited.
+
+A batch is split into images or, where there are few, into parts of the panels and rows of each. No
+sum is ever split between threads, so that their number does not show in the bits.
 """
 
 
@@ -20,10 +23,24 @@ cdef struct Halo:
 
 
 cdef struct Phase:
-    # The pixels (first_h + i * stride_h, first_w + j * stride_w) of grad_x and the taps they meet.
-    Py_ssize_t first_h, first_w, rows, cols, n_runs, inner
+    # rows x cols pixels of the target, the taps of the source that each sums, and where their
+    # packed weights start, in rows.
+    Py_ssize_t rows, cols, n_runs, inner, panels
     tap_run* runs
-    Py_ssize_t panels  # where its packed weights start, in rows
+    Py_ssize_t source_row, source_pixel, target_first, target_row, target_pixel
+
+
+cdef struct Sliding:
+    # A batch of images on which the phases of one convolution, or of its gradient, are summed.
+    const void* source
+    void* target
+    void* panels
+    void* copies
+    Halo halo
+    Phase* phases
+    bint copied, copied_before
+    Py_ssize_t n, h, w, channels, row, groups, source_group, target_group, target_image
+    Py_ssize_t n_phases, panel_size, row_parts, panel_parts
 
 
 cdef inline Py_ssize_t vectors_for(Py_ssize_t channels, Py_ssize_t width) noexcept nogil:
@@ -74,22 +91,16 @@ cdef void pack_rows(
         done += used
 
 
-cdef inline const real* with_halo(
-    const real* image, Py_ssize_t h, Py_ssize_t w, Py_ssize_t channels, const Halo* halo,
-    real* copy, Py_ssize_t* row,
+cdef inline void copy_with_halo(
+    const real* image, Py_ssize_t h, Py_ssize_t w, Py_ssize_t channels, const Halo* halo, real* copy
 ) noexcept nogil:
-    """The image with its halo, in `copy` (zero outside the image) unless it needs none."""
+    """Put the image into a copy that is zero around it; what no window reaches is left out."""
     cdef Py_ssize_t i, width = max(0, min(w, halo.width - halo.left))
-    row[0] = w * channels
-    if copy == NULL:
-        return image
-    row[0] = halo.width * channels
     for i in range(min(h, halo.height - halo.top)):
         memcpy(
-            copy + (halo.top + i) * row[0] + halo.left * channels,
+            copy + ((halo.top + i) * halo.width + halo.left) * channels,
             image + i * w * channels, width * channels * sizeof(real),
         )
-    return copy
 
 
 cdef inline bint needs_copy(const Halo* halo, Py_ssize_t h, Py_ssize_t w) noexcept nogil:
@@ -97,12 +108,12 @@ cdef inline bint needs_copy(const Halo* halo, Py_ssize_t h, Py_ssize_t w) noexce
 
 
 cdef real* allocate(real* dtype, Py_ssize_t count) noexcept nogil:
-    """`count` zeros, with a vector's room behind them; the caller frees."""
-    cdef size_t size = (count + 16) * sizeof(real)
-    cdef real* memory = <real*> malloc(size)
-    if memory != NULL:
-        memset(memory, 0, size)
-    return memory
+    """Memory for `count` numbers, with a vector's room behind them; the caller frees."""
+    return <real*> malloc((count + 16) * sizeof(real))
+
+
+cdef real* allocate_zeros(real* dtype, Py_ssize_t count) noexcept nogil:
+    return <real*> calloc(count + 16, sizeof(real))
 
 
 cdef void correlate(
@@ -128,41 +139,88 @@ cdef void correlate(
         done += used
 
 
-cdef int forward(const real* x, const real* weight, real* y, Geometry g) except -1 nogil:
-    cdef Py_ssize_t c_group = g.c_in // g.groups, o_group = g.c_out // g.groups
-    cdef Py_ssize_t inner = g.kh * g.kw * c_group
-    cdef Py_ssize_t panel_size = inner * vectors_for(o_group, lanes(y)) * lanes(y)
-    cdef Py_ssize_t kh, kw, n, group, row = 0, n_runs = 0
-    cdef Halo halo = forward_halo(g)
-    cdef bint copied = needs_copy(&halo, g.h, g.w)
-    cdef tap_run* runs = <tap_run*> malloc(g.kh * g.kw * sizeof(tap_run))
-    cdef real* panels = allocate(y, panel_size * g.groups)
-    cdef real* copy = allocate(y, halo.height * halo.width * g.c_in) if copied else NULL
-    cdef const real* image
-    try:
-        if runs == NULL or panels == NULL or (copied and copy == NULL):
-            raise MemoryError("conv2d_forward: no memory for the packed weights")
-        row = (halo.width if copied else g.w) * g.c_in
-        for kh in range(g.kh):
-            for kw in range(g.kw):
-                n_runs = add_tap(
-                    runs, n_runs, kh * g.dilation_h * row + kw * g.dilation_w * g.c_in, c_group)
-        for group in range(g.groups):
-            pack_rows(weight + group * o_group, g.c_out, 1, inner, o_group,
-                      panels + group * panel_size, 0, inner)
-        for n in range(g.n):
-            image = with_halo(x + n * g.h * g.w * g.c_in, g.h, g.w, g.c_in, &halo, copy, &row)
-            for group in range(g.groups):
-                correlate(
-                    image + group * c_group, g.stride_h * row, g.stride_w * g.c_in, runs, n_runs,
-                    panels + group * panel_size, inner,
-                    y + n * g.oh * g.ow * g.c_out + group * o_group, g.ow * g.c_out, g.c_out,
-                    g.oh, g.ow, o_group)
-    finally:
-        free(runs)
-        free(panels)
-        free(copy)
+cdef void slide_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Sum one part of one image."""
+    cdef Sliding* s = <Sliding*> context
+    cdef Py_ssize_t part = task % (s.row_parts * s.panel_parts)
+    cdef Py_ssize_t n = task // (s.row_parts * s.panel_parts)
+    cdef Py_ssize_t copy_size = s.halo.height * s.halo.width * s.channels
+    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(dtype)
+    cdef Py_ssize_t panels = vectors_for(s.target_group, width)
+    cdef Py_ssize_t first = share(panels, part % s.panel_parts, s.panel_parts) * width
+    cdef Py_ssize_t last = min(
+        s.target_group, share(panels, part % s.panel_parts + 1, s.panel_parts) * width)
+    cdef Py_ssize_t padded = vectors_for(s.target_group, lanes(dtype)) * lanes(dtype)
+    cdef Py_ssize_t group, p, row, end
+    cdef const real* image = <const real*> s.source + n * s.h * s.w * s.channels
+    cdef real* copy
+    cdef Phase* phase
+    if s.copied:
+        copy = <real*> s.copies + (n if s.copied_before else worker) * copy_size
+        if not s.copied_before:
+            copy_with_halo(image, s.h, s.w, s.channels, &s.halo, copy)
+        image = copy
+    for group in range(s.groups):
+        for p in range(s.n_phases):
+            phase = s.phases + p
+            row = share(phase.rows, part // s.panel_parts, s.row_parts)
+            end = share(phase.rows, part // s.panel_parts + 1, s.row_parts)
+            correlate(
+                image + group * s.source_group + row * phase.source_row,
+                phase.source_row, phase.source_pixel, phase.runs, phase.n_runs,
+                <real*> s.panels + group * s.panel_size + phase.panels * padded
+                + first * phase.inner, phase.inner,
+                <real*> s.target + n * s.target_image + phase.target_first
+                + row * phase.target_row + group * s.target_group + first,
+                phase.target_row, phase.target_pixel, end - row, phase.cols, last - first)
+
+
+cdef void slide_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    slide_task[float](context, task, worker, NULL)
+
+
+cdef void slide_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    slide_task[double](context, task, worker, NULL)
+
+
+cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
+    """All images, in parallel; -1 if there is no memory for the copies with a halo."""
+    cdef Py_ssize_t copy_size = s.halo.height * s.halo.width * s.channels, n
+    cdef Py_ssize_t panels = vectors_for(s.target_group, MICRO_MAX_VECTORS * lanes(dtype))
+    cdef Py_ssize_t threads = threads_get(), parts = 1
+    if s.n < 4 * threads and threads > 1:
+        parts = (4 * threads + s.n - 1) // s.n
+    s.panel_parts = min(parts, panels)
+    s.row_parts = min((parts + s.panel_parts - 1) // s.panel_parts, s.phases[0].rows)
+    s.copied_before = s.panel_parts * s.row_parts > 1
+    s.copies = NULL
+    if s.copied:
+        s.copies = allocate_zeros(dtype, copy_size * (s.n if s.copied_before else threads))
+        if s.copies == NULL:
+            return -1
+        if s.copied_before:
+            for n in range(s.n):
+                copy_with_halo(<const real*> s.source + n * s.h * s.w * s.channels, s.h, s.w,
+                               s.channels, &s.halo, <real*> s.copies + n * copy_size)
+    run_job(slide_task_f32 if real is float else slide_task_f64, s,
+            s.n * s.panel_parts * s.row_parts, work)
+    free(s.copies)
     return 0
+
+
+cdef inline Py_ssize_t multiply_adds(Geometry g) noexcept nogil:
+    return g.n * g.oh * g.ow * g.c_out * g.kh * g.kw * (g.c_in // g.groups)
+
+
+cdef Py_ssize_t forward_runs(Geometry g, Py_ssize_t row, tap_run* runs) noexcept nogil:
+    """The taps of a window over x whose rows are `row` apart; the number of runs they make."""
+    cdef Py_ssize_t kh, kw, n_runs = 0
+    for kh in range(g.kh):
+        for kw in range(g.kw):
+            n_runs = add_tap(
+                runs, n_runs, kh * g.dilation_h * row + kw * g.dilation_w * g.c_in,
+                g.c_in // g.groups)
+    return n_runs
 
 
 cdef Halo forward_halo(Geometry g) noexcept nogil:
@@ -173,6 +231,39 @@ cdef Halo forward_halo(Geometry g) noexcept nogil:
     halo.height = (g.oh - 1) * g.stride_h + (g.kh - 1) * g.dilation_h + 1
     halo.width = (g.ow - 1) * g.stride_w + (g.kw - 1) * g.dilation_w + 1
     return halo
+
+
+cdef int forward(const real* x, const real* weight, real* y, Geometry g) except -1 nogil:
+    cdef Py_ssize_t o_group = g.c_out // g.groups, group
+    cdef Py_ssize_t row
+    cdef Phase phase
+    cdef Sliding s
+    s.n, s.h, s.w, s.channels, s.groups = g.n, g.h, g.w, g.c_in, g.groups
+    s.source_group, s.target_group, s.target_image = (
+        g.c_in // g.groups, o_group, g.oh * g.ow * g.c_out)
+    s.halo = forward_halo(g)
+    s.copied = needs_copy(&s.halo, g.h, g.w)
+    row = (s.halo.width if s.copied else g.w) * g.c_in
+    phase.rows, phase.cols, phase.panels = g.oh, g.ow, 0
+    phase.inner = g.kh * g.kw * s.source_group
+    phase.source_row, phase.source_pixel = g.stride_h * row, g.stride_w * g.c_in
+    phase.target_first, phase.target_row, phase.target_pixel = 0, g.ow * g.c_out, g.c_out
+    s.panel_size = phase.inner * vectors_for(o_group, lanes(y)) * lanes(y)
+    s.source, s.target, s.phases, s.n_phases = x, y, &phase, 1
+    s.panels = allocate(y, s.panel_size * g.groups)
+    phase.runs = <tap_run*> malloc(g.kh * g.kw * sizeof(tap_run))
+    cdef int failed = s.panels == NULL or phase.runs == NULL
+    if not failed:
+        phase.n_runs = forward_runs(g, row, phase.runs)
+        for group in range(g.groups):
+            pack_rows(weight + group * o_group, g.c_out, 1, phase.inner, o_group,
+                      <real*> s.panels + group * s.panel_size, 0, phase.inner)
+        failed = slide(&s, y, multiply_adds(g))
+    free(s.panels)
+    free(phase.runs)
+    if failed:
+        raise MemoryError("conv2d_forward: no memory for packed weights and padded images")
+    return 0
 
 
 cdef void reach(
@@ -196,18 +287,20 @@ cdef inline Py_ssize_t floor_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
 
 
 cdef Phase phase_of(
-    Geometry g, Py_ssize_t first_h, Py_ssize_t first_w, const Halo* halo, Py_ssize_t row,
-    tap_run* runs, const real* weight, real* panels, Py_ssize_t packed, Py_ssize_t panel_size,
+    Geometry g, Py_ssize_t first_h, Py_ssize_t first_w, const Sliding* s, Py_ssize_t row,
+    tap_run* runs, const real* weight, real* panels, Py_ssize_t packed,
 ) noexcept nogil:
     """The phase that starts at pixel (first_h, first_w) of grad_x; packs its weights for every
     group, `packed` rows behind the start of each group's panels."""
-    cdef Py_ssize_t c_group = g.c_in // g.groups, o_group = g.c_out // g.groups
+    cdef Py_ssize_t c_group = s.target_group, o_group = s.source_group
     cdef Py_ssize_t kh, kw, down, right, group, taps = 0, step = 0
     cdef Py_ssize_t width = vectors_for(c_group, lanes(panels)) * lanes(panels)
     cdef Phase phase
-    phase.first_h, phase.first_w = first_h, first_w
     phase.rows = (g.h - first_h + g.stride_h - 1) // g.stride_h
     phase.cols = (g.w - first_w + g.stride_w - 1) // g.stride_w
+    phase.source_row, phase.source_pixel = row, g.c_out
+    phase.target_first = (first_h * g.w + first_w) * g.c_in
+    phase.target_row, phase.target_pixel = g.stride_h * g.w * g.c_in, g.stride_w * g.c_in
     phase.runs, phase.n_runs, phase.panels = runs, 0, packed
     for kh in range(g.kh):
         for kw in range(g.kw):
@@ -224,12 +317,12 @@ cdef Phase phase_of(
                 continue
             phase.n_runs = add_tap(
                 runs, phase.n_runs,
-                (halo.top + floor_div(down, g.stride_h)) * row
-                + (halo.left + floor_div(right, g.stride_w)) * g.c_out, o_group)
+                (s.halo.top + floor_div(down, g.stride_h)) * row
+                + (s.halo.left + floor_div(right, g.stride_w)) * g.c_out, o_group)
             for group in range(g.groups):
                 pack_rows(
                     weight + (kh * g.kw + kw) * c_group * g.c_out + group * o_group, 1, g.c_out,
-                    o_group, c_group, panels + group * panel_size + packed * width,
+                    o_group, c_group, panels + group * s.panel_size + packed * width,
                     step * o_group, phase.inner)
             step += 1
     return phase
@@ -238,122 +331,34 @@ cdef Phase phase_of(
 cdef int backward_input(
     const real* grad_y, const real* weight, real* grad_x, Geometry g
 ) except -1 nogil:
-    cdef Py_ssize_t c_group = g.c_in // g.groups, o_group = g.c_out // g.groups
-    cdef Py_ssize_t width = vectors_for(c_group, lanes(grad_x)) * lanes(grad_x)
-    cdef Py_ssize_t panel_size = g.kh * g.kw * o_group * width
-    cdef Py_ssize_t phases_w = min(g.stride_w, g.w), n_phases = min(g.stride_h, g.h) * phases_w
-    cdef Py_ssize_t n, group, p, row = 0, used = 0, packed = 0
-    cdef Halo halo
-    reach(g.h, g.kh, g.stride_h, g.pad_top, g.dilation_h, &halo.top, &halo.height)
-    reach(g.w, g.kw, g.stride_w, g.pad_left, g.dilation_w, &halo.left, &halo.width)
-    cdef bint copied = needs_copy(&halo, g.oh, g.ow)
+    cdef Py_ssize_t phases_w = min(g.stride_w, g.w), p, row, used = 0, packed = 0
+    cdef Sliding s
+    s.n, s.h, s.w, s.channels, s.groups = g.n, g.oh, g.ow, g.c_out, g.groups
+    s.source_group, s.target_group, s.target_image = (
+        g.c_out // g.groups, g.c_in // g.groups, g.h * g.w * g.c_in)
+    reach(g.h, g.kh, g.stride_h, g.pad_top, g.dilation_h, &s.halo.top, &s.halo.height)
+    reach(g.w, g.kw, g.stride_w, g.pad_left, g.dilation_w, &s.halo.left, &s.halo.width)
+    s.copied = needs_copy(&s.halo, g.oh, g.ow)
+    row = (s.halo.width if s.copied else g.ow) * g.c_out
+    s.panel_size = (g.kh * g.kw * s.source_group
+                    * vectors_for(s.target_group, lanes(grad_x)) * lanes(grad_x))
+    s.source, s.target, s.n_phases = grad_y, grad_x, min(g.stride_h, g.h) * phases_w
+    s.panels = allocate(grad_x, s.panel_size * g.groups)
+    s.phases = <Phase*> malloc(s.n_phases * sizeof(Phase))
     cdef tap_run* runs = <tap_run*> malloc(g.kh * g.kw * sizeof(tap_run))
-    cdef Phase* phases = <Phase*> malloc(n_phases * sizeof(Phase))
-    cdef real* panels = allocate(grad_x, panel_size * g.groups)
-    cdef real* copy = allocate(grad_x, halo.height * halo.width * g.c_out) if copied else NULL
-    cdef const real* image
-    cdef Phase* phase
-    try:
-        if runs == NULL or phases == NULL or panels == NULL or (copied and copy == NULL):
-            raise MemoryError("conv2d_backward_input: no memory for the packed weights")
-        row = (halo.width if copied else g.ow) * g.c_out
-        for p in range(n_phases):
-            phases[p] = phase_of(g, p // phases_w, p % phases_w, &halo, row, runs + used, weight,
-                                 panels, packed, panel_size)
-            used += phases[p].n_runs
-            packed += phases[p].inner
-        for n in range(g.n):
-            image = with_halo(
-                grad_y + n * g.oh * g.ow * g.c_out, g.oh, g.ow, g.c_out, &halo, copy, &row)
-            for group in range(g.groups):
-                for p in range(n_phases):
-                    phase = phases + p
-                    correlate(
-                        image + group * o_group, row, g.c_out, phase.runs, phase.n_runs,
-                        panels + group * panel_size + phase.panels * width, phase.inner,
-                        grad_x + ((n * g.h + phase.first_h) * g.w + phase.first_w) * g.c_in
-                        + group * c_group, g.stride_h * g.w * g.c_in, g.stride_w * g.c_in,
-                        phase.rows, phase.cols, c_group)
-    finally:
-        free(runs)
-        free(phases)
-        free(panels)
-        free(copy)
-    return 0
-
-
-cdef void outer_panels(
-    const real* x, Py_ssize_t x_row, Py_ssize_t x_pixel, const real* grad, Py_ssize_t g_row,
-    Py_ssize_t g_pixel, const real* tail, Py_ssize_t rows, Py_ssize_t cols, real* w,
-    Py_ssize_t w_row, Py_ssize_t inner, Py_ssize_t channels,
-) noexcept nogil:
-    """w[r, c] += sum over rows x cols pixels of x[.., r] * grad[.., c], for r < inner.
-
-    `tail` holds the last, partly filled panel of channels, packed: [rows * cols][vectors * lanes].
-    """
-    cdef Py_ssize_t lane = lanes(w), done = 0, vectors, used, r, end
-    while done < channels:
-        vectors = min(MICRO_MAX_VECTORS, vectors_for(channels - done, lane))
-        used = min(vectors * lane, channels - done)
-        if used < vectors * lane:
-            grad, g_row, g_pixel = tail - done, cols * vectors * lane, vectors * lane
-        r = 0
-        while r < inner:
-            end = block_end(r, inner, block_rows(w, vectors))
-            outer_block(end - r, vectors, x + r, x_row, x_pixel, grad + done, g_row, g_pixel,
-                        rows, cols, w + r * w_row + done, w_row, used)
-            r = end
-        done += used
-
-
-cdef Py_ssize_t tail_start(Py_ssize_t channels, Py_ssize_t lane) noexcept nogil:
-    """First channel of the last panel if that is partly filled, else `channels`."""
-    return channels if channels % lane == 0 else (
-        channels // (MICRO_MAX_VECTORS * lane) * (MICRO_MAX_VECTORS * lane))
-
-
-cdef int backward_weight(
-    const real* x, const real* grad_y, real* grad_weight, Geometry g
-) except -1 nogil:
-    cdef Py_ssize_t c_group = g.c_in // g.groups, o_group = g.c_out // g.groups
-    cdef Py_ssize_t n, group, r, kh, kw, row = 0, n_runs = 0, k
-    cdef Py_ssize_t pixels = g.oh * g.ow, lane = lanes(grad_weight)
-    cdef Py_ssize_t tail_channel = tail_start(o_group, lane)
-    cdef Halo halo = forward_halo(g)
-    cdef bint copied = needs_copy(&halo, g.h, g.w)
-    cdef tap_run* runs = <tap_run*> malloc(g.kh * g.kw * sizeof(tap_run))
-    cdef real* tail = allocate(grad_weight, pixels * MICRO_MAX_VECTORS * lane)
-    cdef real* copy = allocate(grad_weight, halo.height * halo.width * g.c_in) if copied else NULL
-    cdef const real* image
-    cdef const real* grad
-    try:
-        if runs == NULL or tail == NULL or (copied and copy == NULL):
-            raise MemoryError("conv2d_backward_weight: no memory for the padded image")
-        row = (halo.width if copied else g.w) * g.c_in
-        for kh in range(g.kh):
-            for kw in range(g.kw):
-                n_runs = add_tap(
-                    runs, n_runs, kh * g.dilation_h * row + kw * g.dilation_w * g.c_in, c_group)
-        memset(grad_weight, 0, g.kh * g.kw * c_group * g.c_out * sizeof(real))
-        for n in range(g.n):
-            image = with_halo(x + n * g.h * g.w * g.c_in, g.h, g.w, g.c_in, &halo, copy, &row)
-            for group in range(g.groups):
-                grad = grad_y + n * pixels * g.c_out + group * o_group
-                if tail_channel < o_group:
-                    pack_rows(grad + tail_channel, g.c_out, 1, pixels, o_group - tail_channel,
-                              tail, 0, pixels)
-                k = 0
-                for r in range(n_runs):
-                    outer_panels(
-                        image + group * c_group + runs[r].offset, g.stride_h * row,
-                        g.stride_w * g.c_in, grad, g.ow * g.c_out, g.c_out, tail, g.oh, g.ow,
-                        grad_weight + k * g.c_out + group * o_group, g.c_out, runs[r].length,
-                        o_group)
-                    k += runs[r].length
-    finally:
-        free(runs)
-        free(tail)
-        free(copy)
+    cdef int failed = s.panels == NULL or s.phases == NULL or runs == NULL
+    if not failed:
+        for p in range(s.n_phases):
+            s.phases[p] = phase_of(g, p // phases_w, p % phases_w, &s, row, runs + used, weight,
+                                   <real*> s.panels, packed)
+            used += s.phases[p].n_runs
+            packed += s.phases[p].inner
+        failed = slide(&s, grad_x, multiply_adds(g))
+    free(s.panels)
+    free(s.phases)
+    free(runs)
+    if failed:
+        raise MemoryError("conv2d_backward_input: no memory for packed weights and padded images")
     return 0
 
 
@@ -370,11 +375,3 @@ def conv2d_backward_input_direct(
 ):
     with nogil:
         backward_input(&grad_y[0, 0, 0, 0], &weight[0, 0, 0, 0], &grad_x[0, 0, 0, 0], g)
-
-
-def conv2d_backward_weight_direct(
-    const real[:, :, :, ::1] x, const real[:, :, :, ::1] grad_y,
-    real[:, :, :, ::1] grad_weight, Geometry g
-):
-    with nogil:
-        backward_weight(&x[0, 0, 0, 0], &grad_y[0, 0, 0, 0], &grad_weight[0, 0, 0, 0], g)

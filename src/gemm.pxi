@@ -22,115 +22,172 @@ cdef void rows_times_panel(
         i = end
 
 
-cdef int gemm_nn(
-    const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-    Py_ssize_t b_row, Py_ssize_t b_column,
-) except -1 nogil:
-    """c = a @ b where b[k, n] is at k * b_row + n * b_column.
+cdef struct Product:
+    # c (m, n) = a @ b: see the task functions for what of a and b is read how.
+    const void* a
+    const void* b
+    void* c
+    void* panels
+    void* tiles
+    Py_ssize_t m, n, k, b_row, b_column
+    Py_ssize_t rows   # of one task
+    Py_ssize_t parts  # of the rows, for each panel of columns
+
+
+cdef inline Py_ssize_t task_rows(Py_ssize_t total, Py_ssize_t limit) noexcept nogil:
+    """Rows of one task: a few blocks of the tallest kind, so that a panel is used often."""
+    return min(total, 8 * limit)
+
+
+cdef void nn_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Some rows of one panel of columns of c = a @ b, where b[k, n] is at k * b_row + n * b_column.
 
     Panels of contiguous rows are read where they lie; others, and the last if it is partly
     filled, are packed.
     """
-    cdef Py_ssize_t lane = lanes(c), done = 0, vectors, used, width, first, count
-    cdef real* panel = allocate(c, min(k, INNER) * MICRO_MAX_VECTORS * lane)
+    cdef Product* p = <Product*> context
+    cdef Py_ssize_t lane = lanes(dtype), done = task // p.parts * MICRO_MAX_VECTORS * lane
+    cdef Py_ssize_t start = share(p.m, task % p.parts, p.parts)
+    cdef Py_ssize_t rows = share(p.m, task % p.parts + 1, p.parts) - start
+    cdef Py_ssize_t vectors = min(MICRO_MAX_VECTORS, vectors_for(p.n - done, lane))
+    cdef Py_ssize_t used = min(vectors * lane, p.n - done), width, first = 0, count
+    cdef real* panel = <real*> p.panels + worker * min(p.k, INNER) * MICRO_MAX_VECTORS * lane
+    cdef bint packed = p.b_column != 1 or used < vectors * lane
     cdef const real* w
-    cdef bint packed
-    if panel == NULL:
-        with gil:
-            raise MemoryError("gemm: no memory for a packed panel")
-    while done < n:
-        vectors = min(MICRO_MAX_VECTORS, vectors_for(n - done, lane))
-        used = min(vectors * lane, n - done)
-        packed = b_column != 1 or used < vectors * lane
-        first = 0
-        while first < k:
-            count = min(INNER, k - first)
-            w, width = b + first * b_row + done, b_row
-            if packed:
-                pack_rows(b + first * b_row + done * b_column, b_row, b_column, count, used,
-                          panel, 0, count)
-                w, width = panel, vectors * lane
-            rows_times_panel(a + first, k, w, width, c + done, n, m, count, vectors, used,
-                             first > 0)
-            first += count
-        done += used
-    free(panel)
-    return 0
+    while first < p.k:
+        count = min(INNER, p.k - first)
+        w, width = <const real*> p.b + first * p.b_row + done * p.b_column, p.b_row
+        if packed:
+            pack_rows(w, p.b_row, p.b_column, count, used, panel, 0, count)
+            w, width = panel, vectors * lane
+        rows_times_panel(
+            <const real*> p.a + start * p.k + first, p.k, w, width,
+            <real*> p.c + start * p.n + done, p.n, rows, count, vectors, used, first > 0)
+        first += count
 
 
-cdef int gemm_nt_small(
-    const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k
-) except -1 nogil:
-    """c = a @ b.T for few rows of a: the tile b[rows] @ a.T is computed, and stored transposed.
+cdef void nt_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Some columns of c = a @ b.T for few rows of a: tiles of b[rows] @ a.T, stored transposed.
 
-    Packing a.T costs m * k where packing b.T would cost n * k.
+    a.T is packed, which costs m * k where packing b.T would cost n * k.
     """
-    cdef Py_ssize_t lane = lanes(c), done = 0, vectors, used, i, end, r, j, first, count
-    cdef real* panel = allocate(c, k * MICRO_MAX_VECTORS * lane)
-    cdef real* tile = allocate(c, MICRO_MAX_ROWS * MICRO_MAX_VECTORS * lane)
-    if panel == NULL or tile == NULL:
-        free(panel)
-        free(tile)
-        with gil:
-            raise MemoryError("gemm: no memory for a packed panel")
-    while done < m:
-        vectors = min(MICRO_MAX_VECTORS, vectors_for(m - done, lane))
-        used = min(vectors * lane, m - done)
-        pack_rows(a + done * k, 1, k, k, used, panel, 0, k)
-        i = 0
-        while i < n:
-            end = block_end(i, n, block_rows(c, vectors))
+    cdef Product* p = <Product*> context
+    cdef Py_ssize_t lane = lanes(dtype), done = 0, vectors, used, width, i, end, r, j, first, count
+    cdef Py_ssize_t stop = min(p.n, (task + 1) * p.rows)
+    cdef real* tile = <real*> p.tiles + worker * MICRO_MAX_ROWS * MICRO_MAX_VECTORS * lane
+    cdef const real* panel
+    while done < p.m:
+        vectors = min(MICRO_MAX_VECTORS, vectors_for(p.m - done, lane))
+        used, width = min(vectors * lane, p.m - done), vectors * lane
+        panel = <const real*> p.panels + done * p.k
+        i = task * p.rows
+        while i < stop:
+            end = block_end(i, stop, block_rows(dtype, vectors))
             first = 0
-            while first < k:
-                count = min(INNER, k - first)
-                rows_times_panel(b + i * k + first, k, panel + first * vectors * lane,
-                                 vectors * lane, tile, vectors * lane, end - i, count, vectors,
-                                 vectors * lane, first > 0)
+            while first < p.k:
+                count = min(INNER, p.k - first)
+                rows_times_panel(<const real*> p.b + i * p.k + first, p.k, panel + first * width,
+                                 width, tile, width, end - i, count, vectors, width, first > 0)
                 first += count
             for j in range(used):
                 for r in range(end - i):
-                    c[(done + j) * n + i + r] = tile[r * vectors * lane + j]
+                    (<real*> p.c)[(done + j) * p.n + i + r] = tile[r * width + j]
             i = end
         done += used
-    free(panel)
-    free(tile)
-    return 0
 
 
-cdef int gemm_tn(
-    const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k
-) except -1 nogil:
-    """c = a.T @ b as a sum of outer products over k."""
-    cdef Py_ssize_t lane = lanes(c), first = 0, count, tail_column = tail_start(n, lane)
-    cdef real* tail = allocate(c, min(k, INNER) * MICRO_MAX_VECTORS * lane)
-    if tail == NULL:
-        with gil:
-            raise MemoryError("gemm: no memory for a packed panel")
-    memset(c, 0, m * n * sizeof(real))
-    while first < k:
-        count = min(INNER, k - first)
-        if tail_column < n:
-            pack_rows(b + first * n + tail_column, n, 1, count, n - tail_column, tail, 0, count)
-        outer_panels(a + first * m, 0, m, b + first * n, 0, n, tail, 1, count, c, n, m, n)
+cdef void tn_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Some rows of c = a.T @ b, as a sum of outer products over k."""
+    cdef Product* p = <Product*> context
+    cdef Py_ssize_t lane = lanes(dtype), start = task * p.rows, first = 0, count
+    cdef Py_ssize_t rows = min(p.rows, p.m - start)
+    cdef Py_ssize_t tail_width = vectors_for(p.n - tail_start(p.n, lane), lane) * lane
+    cdef real* c = <real*> p.c + start * p.n
+    memset(c, 0, rows * p.n * sizeof(real))
+    while first < p.k:
+        count = min(INNER, p.k - first)
+        outer_panels(<const real*> p.a + first * p.m + start, 0, p.m,
+                     <const real*> p.b + first * p.n, 0, p.n,
+                     <const real*> p.panels + first * tail_width,
+                     1, count, c, p.n, rows, p.n)
         first += count
-    free(tail)
+
+
+cdef void nn_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    nn_task[float](context, task, worker, NULL)
+
+
+cdef void nn_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    nn_task[double](context, task, worker, NULL)
+
+
+cdef void nt_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    nt_task[float](context, task, worker, NULL)
+
+
+cdef void nt_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    nt_task[double](context, task, worker, NULL)
+
+
+cdef void tn_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    tn_task[float](context, task, worker, NULL)
+
+
+cdef void tn_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    tn_task[double](context, task, worker, NULL)
+
+
+cdef int multiply(
+    const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    bint transpose_a, bint transpose_b,
+) except -1 nogil:
+    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(c), workers = threads_get(), tail, tasks
+    cdef Product p
+    cdef bint few_rows = transpose_b and m * (k + n) < n * k
+    cdef task_function task
+    p.a, p.b, p.c, p.m, p.n, p.k = a, b, c, m, n, k
+    p.b_row = 1 if transpose_b else n
+    p.b_column = k if transpose_b else 1
+    p.parts = 1
+    p.rows = m
+    p.tiles = allocate(c, workers * MICRO_MAX_ROWS * width)
+    if transpose_a:
+        tail = tail_start(n, lanes(c))
+        p.panels = allocate(c, k * width)
+        p.rows = task_rows(m, MICRO_MAX_ROWS)
+        tasks = vectors_for(m, p.rows)
+        task = tn_task_f32 if real is float else tn_task_f64
+        if p.panels != NULL and tail < n:
+            pack_rows(b + tail, n, 1, k, n - tail, <real*> p.panels, 0, k)
+    elif few_rows:
+        p.panels = allocate(c, k * vectors_for(m, lanes(c)) * lanes(c))
+        p.rows = task_rows(n, MICRO_MAX_ROWS)
+        tasks = vectors_for(n, p.rows)
+        task = nt_task_f32 if real is float else nt_task_f64
+        if p.panels != NULL:
+            pack_rows(a, 1, k, k, m, <real*> p.panels, 0, k)
+    else:
+        p.panels = allocate(c, workers * min(k, INNER) * width)
+        tasks = vectors_for(n, width)
+        p.parts = max(1, min(4 * workers // tasks, m // MICRO_MAX_ROWS))
+        tasks *= p.parts
+        task = nn_task_f32 if real is float else nn_task_f64
+    cdef bint failed = p.panels == NULL or p.tiles == NULL
+    if not failed:
+        run_job(task, &p, tasks, m * n * k)
+    free(p.panels)
+    free(p.tiles)
+    if failed:
+        raise MemoryError("gemm: no memory for packed panels")
     return 0
 
 
 def gemm_blocked(
     const real[:, ::1] a, const real[:, ::1] b, real[:, ::1] c, bint transpose_a, bint transpose_b
 ):
-    cdef Py_ssize_t m = c.shape[0], n = c.shape[1]
     cdef Py_ssize_t k = a.shape[0] if transpose_a else a.shape[1]
     if transpose_a and transpose_b:
         a = np.ascontiguousarray(np.asarray(a).T)
         transpose_a = False
     with nogil:
-        if transpose_a:
-            gemm_tn(&a[0, 0], &b[0, 0], &c[0, 0], m, n, k)
-        elif not transpose_b:
-            gemm_nn(&a[0, 0], &b[0, 0], &c[0, 0], m, n, k, n, 1)
-        elif m * (k + n) < n * k:
-            gemm_nt_small(&a[0, 0], &b[0, 0], &c[0, 0], m, n, k)
-        else:
-            gemm_nn(&a[0, 0], &b[0, 0], &c[0, 0], m, n, k, 1, k)
+        multiply(&a[0, 0], &b[0, 0], &c[0, 0], c.shape[0], c.shape[1], k, transpose_a, transpose_b)

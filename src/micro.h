@@ -36,6 +36,31 @@ typedef enum {
     POOL_OPS
 } pool_op;
 
+/* A pass over arrays, bound by memory: what it reads and writes, all of one dtype. */
+typedef struct {
+    const void *x, *other;
+    void *y;
+    void *slots[3];
+    double settings[4];
+    ptrdiff_t channels;
+} pass_arguments;
+
+typedef enum {
+    RELU,          /* y = max(x, 0) */
+    RELU_BACKWARD, /* y = x where other > 0, else 0 */
+    ADD_BIAS,      /* y = x + other, over rows of channels */
+    COLUMN_SUM,    /* y += the sum of x over rows of channels */
+    /* Optimizer steps: y is the weight, x its gradient; slots (NULL if not kept) and settings: */
+    SGD_UPDATE,     /* momentum; learning rate, momentum, nesterov (0 or 1) */
+    RMSPROP_UPDATE, /* velocity, momentum, average gradient; learning rate, rho, momentum, epsilon
+                     */
+    ADAM_UPDATE,    /* momentum, velocity, velocity_hat; alpha, beta_1, beta_2, epsilon */
+    PASS_OPS
+} pass_op;
+
+/* Does elements, or rows, first .. first + count - 1. */
+typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_t count);
+
 #define MICRO_KERNELS(REAL, SUFFIX)                                                                \
     /* y[p][c] (+)= sum over runs r, i < length: x[p * x_pixel + r.offset + i] * w[k][c],          \
      * k counting all (r, i); w[k] is w_row apart, y[p] is y_pixel apart; c < channels, which      \
@@ -54,12 +79,24 @@ typedef enum {
      * kernels read x and write y; the backward kernels read y, a gradient, and add to x. */       \
     typedef void (*pool_pixel_##SUFFIX)(REAL * x, REAL * y, int32_t *argmax,                       \
                                         const pool_window *window);                                \
+    /* The transforms of F(2x2, 3x3); the sixteen arrays of a transformed tile are `step` apart.   \
+     */                                                                                            \
+    typedef void (*winograd_input_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t x_pixel,     \
+                                            ptrdiff_t channels, REAL *v, ptrdiff_t step);          \
+    typedef void (*winograd_weight_##SUFFIX)(const REAL *w, ptrdiff_t tap, ptrdiff_t channels,     \
+                                             REAL *u, ptrdiff_t step);                             \
+    typedef void (*winograd_output_##SUFFIX)(const REAL *m, ptrdiff_t step, ptrdiff_t channels,    \
+                                             REAL *y, ptrdiff_t y_row, ptrdiff_t y_pixel);         \
     typedef struct {                                                                               \
         ptrdiff_t lanes; /* elements of a vector */                                                \
         /* [vectors - 1][rows - 1]; with v + 1 vectors there are block_rows[v] of them */          \
         ptrdiff_t block_rows[MICRO_MAX_VECTORS];                                                   \
         conv_block_##SUFFIX conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                         \
         outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                       \
+        winograd_input_##SUFFIX winograd_input;                                                    \
+        winograd_weight_##SUFFIX winograd_weight;                                                  \
+        winograd_output_##SUFFIX winograd_output;                                                  \
+        pass_function passes[PASS_OPS];                                                            \
         pool_pixel_##SUFFIX pool[POOL_OPS];                                                        \
     } micro_##SUFFIX;
 

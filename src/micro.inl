@@ -4,6 +4,7 @@
  *   ROWS_1 ROWS_2  the tallest register block with one and with two vectors of channels:
  *                  accumulators, weights and a broadcast must fit its registers
  */
+#include <math.h>
 #include <string.h>
 
 #include "micro.h"
@@ -40,12 +41,15 @@
 
 #define REAL float
 #define SUFFIX f32
+#define SQRT sqrtf
 #include "micro_dtype.inl"
 #undef REAL
 #undef SUFFIX
+#undef SQRT
 
 #define REAL double
 #define SUFFIX f64
+#define SQRT sqrt
 #include "micro_dtype.inl"
 
 const micro_table PASTE_TABLE(ISA) = {

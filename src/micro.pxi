@@ -21,6 +21,27 @@ cdef extern from "micro.h" nogil:
         AVERAGE_POOL_BACKWARD
         POOL_OPS
 
+    enum:
+        RELU
+        RELU_BACKWARD
+        ADD_BIAS
+        COLUMN_SUM
+        SGD_UPDATE
+        RMSPROP_UPDATE
+        ADAM_UPDATE
+        PASS_OPS
+
+    ctypedef struct pass_arguments:
+        const void* x
+        const void* other
+        void* y
+        void** slots
+        double* settings
+        Py_ssize_t channels
+
+    ctypedef void (*pass_function)(
+        const pass_arguments* p, Py_ssize_t first, Py_ssize_t count) noexcept
+
     ctypedef void (*conv_block_f32)(
         const float* x, Py_ssize_t x_pixel, const tap_run* runs, Py_ssize_t n_runs, const float* w,
         Py_ssize_t w_row, float* y, Py_ssize_t y_pixel, Py_ssize_t channels,
@@ -43,18 +64,44 @@ cdef extern from "micro.h" nogil:
     ctypedef void (*pool_pixel_f64)(
         double* x, double* y, int32_t* argmax, const pool_window* window) noexcept
 
+    ctypedef void (*winograd_input_f32)(
+        const float* x, Py_ssize_t x_row, Py_ssize_t x_pixel, Py_ssize_t channels, float* v,
+        Py_ssize_t step) noexcept
+    ctypedef void (*winograd_weight_f32)(
+        const float* w, Py_ssize_t tap, Py_ssize_t channels, float* u, Py_ssize_t step) noexcept
+    ctypedef void (*winograd_output_f32)(
+        const float* m, Py_ssize_t step, Py_ssize_t channels, float* y, Py_ssize_t y_row,
+        Py_ssize_t y_pixel) noexcept
+
     ctypedef struct micro_f32:
         Py_ssize_t lanes
         Py_ssize_t* block_rows
         conv_block_f32 conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         outer_block_f32 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        winograd_input_f32 winograd_input
+        winograd_weight_f32 winograd_weight
+        winograd_output_f32 winograd_output
+        pass_function passes[PASS_OPS]
         pool_pixel_f32 pool[POOL_OPS]
+
+    ctypedef void (*winograd_input_f64)(
+        const double* x, Py_ssize_t x_row, Py_ssize_t x_pixel, Py_ssize_t channels, double* v,
+        Py_ssize_t step) noexcept
+    ctypedef void (*winograd_weight_f64)(
+        const double* w, Py_ssize_t tap, Py_ssize_t channels, double* u, Py_ssize_t step) noexcept
+    ctypedef void (*winograd_output_f64)(
+        const double* m, Py_ssize_t step, Py_ssize_t channels, double* y, Py_ssize_t y_row,
+        Py_ssize_t y_pixel) noexcept
 
     ctypedef struct micro_f64:
         Py_ssize_t lanes
         Py_ssize_t* block_rows
         conv_block_f64 conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         outer_block_f64 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        winograd_input_f64 winograd_input
+        winograd_weight_f64 winograd_weight
+        winograd_output_f64 winograd_output
+        pass_function passes[PASS_OPS]
         pool_pixel_f64 pool[POOL_OPS]
 
     ctypedef struct micro_table:

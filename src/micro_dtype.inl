@@ -2,7 +2,9 @@
 #include "simd.h"
 
 #include "micro_conv.inl"
+#include "micro_pass.inl"
 #include "micro_pool.inl"
+#include "micro_winograd.inl"
 
 #define CONV_BLOCK(rows, vectors)                                                                  \
     static void NAME(conv_block_##rows##x##vectors)(                                               \
@@ -34,6 +36,16 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
     .block_rows = {ROWS_1, ROWS_2},
     .conv_block = {{UP_TO(ROWS_1, CONV_ENTRY, 1)}, {UP_TO(ROWS_2, CONV_ENTRY, 2)}},
     .outer_block = {{UP_TO(ROWS_1, OUTER_ENTRY, 1)}, {UP_TO(ROWS_2, OUTER_ENTRY, 2)}},
+    .winograd_input = NAME(winograd_input),
+    .winograd_weight = NAME(winograd_weight),
+    .winograd_output = NAME(winograd_output),
+    .passes = {[RELU] = NAME(relu),
+               [RELU_BACKWARD] = NAME(relu_backward),
+               [ADD_BIAS] = NAME(add_bias),
+               [COLUMN_SUM] = NAME(column_sum),
+               [SGD_UPDATE] = NAME(sgd_update),
+               [RMSPROP_UPDATE] = NAME(rmsprop_update),
+               [ADAM_UPDATE] = NAME(adam_update)},
     .pool = {[MAX_POOL] = NAME(max_pool),
              [MAX_POOL_BACKWARD] = NAME(max_pool_backward),
              [MAX_POOL_GATHER] = NAME(max_pool_gather),

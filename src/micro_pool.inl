@@ -36,6 +36,8 @@ static void NAME(max_pool_backward)(REAL *restrict x, REAL *restrict y, int32_t 
 
 static void NAME(max_pool_gather)(REAL *restrict x, REAL *restrict y, int32_t *restrict argmax,
                                   const pool_window *window) {
+    for (ptrdiff_t c = 0; c < window->channels; c++)
+        y[c] = 0;
     for (ptrdiff_t i = 0; i < window->rows; i++) {
         for (ptrdiff_t j = 0; j < window->cols; j++) {
             const REAL *value = x + i * window->x_row + j * window->x_pixel;

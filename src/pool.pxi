@@ -1,44 +1,74 @@
-"""Max and average pooling: every output pixel is one call over all its channels."""
+"""Max and average pooling: an output pixel is one call over its channels, an image one task."""
 
 
-cdef inline Py_ssize_t pool_at(
-    Geometry g, Py_ssize_t n, Py_ssize_t i, Py_ssize_t j, pool_window* window
+cdef struct Pooling:
+    int op
+    void* x
+    void* y
+    int32_t* argmax
+    Py_ssize_t h, w, channels, kh, kw, oh, ow, stride_h, stride_w, pad_top, pad_left
+
+
+cdef inline Py_ssize_t clip_window(
+    const Pooling* p, Py_ssize_t i, Py_ssize_t j, pool_window* window
 ) noexcept nogil:
-    """Clip the window of output pixel (i, j) to the image; where in x its first tap is."""
-    cdef Py_ssize_t top = i * g.stride_h - g.pad_top, left = j * g.stride_w - g.pad_left
+    """Clip the window of output pixel (i, j) to the image; where in it its first tap is."""
+    cdef Py_ssize_t top = i * p.stride_h - p.pad_top, left = j * p.stride_w - p.pad_left
     cdef Py_ssize_t first_row = max(0, -top), first_col = max(0, -left)
-    window.rows = min(g.kh, g.h - top) - first_row
-    window.cols = min(g.kw, g.w - left) - first_col
-    window.x_row, window.x_pixel, window.channels = g.w * g.c_in, g.c_in, g.c_in
-    window.first = <int32_t> (first_row * g.kw + first_col)
-    window.kw = <int32_t> g.kw
-    return ((n * g.h + top + first_row) * g.w + left + first_col) * g.c_in
+    window.rows = min(p.kh, p.h - top) - first_row
+    window.cols = min(p.kw, p.w - left) - first_col
+    window.x_row, window.x_pixel, window.channels = p.w * p.channels, p.channels, p.channels
+    window.first = <int32_t> (first_row * p.kw + first_col)
+    window.kw = <int32_t> p.kw
+    return ((top + first_row) * p.w + left + first_col) * p.channels
 
 
-cdef void each_pixel(
-    int op, real* x, real* y, int32_t* argmax, Geometry g
-) noexcept nogil:
-    cdef Py_ssize_t n, i, j
-    cdef pool_window window
+cdef void pool_image(void* context, Py_ssize_t n, real* dtype) noexcept nogil:
+    """Every window of one image. Windows may overlap and the backward kernels add to x, so the
+    image is not split."""
+    cdef Pooling* p = <Pooling*> context
+    cdef Py_ssize_t i, j, pixel = n * p.oh * p.ow
+    cdef real* image = <real*> p.x + n * p.h * p.w * p.channels
     cdef real* inside
-    for n in range(g.n):
-        for i in range(g.oh):
-            for j in range(g.ow):
-                inside = x + pool_at(g, n, i, j, &window)
-                if real is float:
-                    micro.f32.pool[op](inside, y, argmax, &window)
-                else:
-                    micro.f64.pool[op](inside, y, argmax, &window)
-                y += g.c_in
-                if argmax != NULL:
-                    argmax += g.c_in
+    cdef real* y
+    cdef int32_t* argmax
+    cdef pool_window window
+    if p.op == MAX_POOL_BACKWARD or p.op == AVERAGE_POOL_BACKWARD:
+        memset(image, 0, p.h * p.w * p.channels * sizeof(real))
+    for i in range(p.oh):
+        for j in range(p.ow):
+            inside = image + clip_window(p, i, j, &window)
+            y = <real*> p.y + pixel * p.channels
+            argmax = NULL if p.argmax == NULL else p.argmax + pixel * p.channels
+            if real is float:
+                micro.f32.pool[p.op](inside, y, argmax, &window)
+            else:
+                micro.f64.pool[p.op](inside, y, argmax, &window)
+            pixel += 1
+
+
+cdef void pool_image_f32(void* context, Py_ssize_t n, int worker) noexcept nogil:
+    pool_image[float](context, n, NULL)
+
+
+cdef void pool_image_f64(void* context, Py_ssize_t n, int worker) noexcept nogil:
+    pool_image[double](context, n, NULL)
+
+
+cdef void pool(int op, real* x, real* y, int32_t* argmax, Geometry g) noexcept nogil:
+    cdef Pooling p
+    p.op, p.x, p.y, p.argmax = op, x, y, argmax
+    p.h, p.w, p.channels, p.kh, p.kw, p.oh, p.ow = g.h, g.w, g.c_in, g.kh, g.kw, g.oh, g.ow
+    p.stride_h, p.stride_w, p.pad_top, p.pad_left = g.stride_h, g.stride_w, g.pad_top, g.pad_left
+    run_job(pool_image_f32 if real is float else pool_image_f64, &p, g.n,
+            4 * g.n * g.oh * g.ow * g.c_in * g.kh * g.kw)
 
 
 def max_pool2d_forward_direct(
     const real[:, :, :, ::1] x, real[:, :, :, ::1] y, int32_t[:, :, :, ::1] argmax, Geometry g
 ):
     with nogil:
-        each_pixel(MAX_POOL, <real*> &x[0, 0, 0, 0], &y[0, 0, 0, 0], &argmax[0, 0, 0, 0], g)
+        pool(MAX_POOL, <real*> &x[0, 0, 0, 0], &y[0, 0, 0, 0], &argmax[0, 0, 0, 0], g)
 
 
 def max_pool2d_backward_direct(
@@ -46,30 +76,27 @@ def max_pool2d_backward_direct(
     real[:, :, :, ::1] grad_x, Geometry g
 ):
     with nogil:
-        memset(&grad_x[0, 0, 0, 0], 0, g.n * g.h * g.w * g.c_in * sizeof(real))
-        each_pixel(MAX_POOL_BACKWARD, &grad_x[0, 0, 0, 0], <real*> &grad_y[0, 0, 0, 0],
-                   <int32_t*> &argmax[0, 0, 0, 0], g)
+        pool(MAX_POOL_BACKWARD, &grad_x[0, 0, 0, 0], <real*> &grad_y[0, 0, 0, 0],
+             <int32_t*> &argmax[0, 0, 0, 0], g)
 
 
 def max_pool2d_gather_direct(
     const real[:, :, :, ::1] x, const int32_t[:, :, :, ::1] argmax, real[:, :, :, ::1] y, Geometry g
 ):
     with nogil:
-        memset(&y[0, 0, 0, 0], 0, g.n * g.oh * g.ow * g.c_in * sizeof(real))
-        each_pixel(MAX_POOL_GATHER, <real*> &x[0, 0, 0, 0], &y[0, 0, 0, 0],
-                   <int32_t*> &argmax[0, 0, 0, 0], g)
+        pool(MAX_POOL_GATHER, <real*> &x[0, 0, 0, 0], &y[0, 0, 0, 0],
+             <int32_t*> &argmax[0, 0, 0, 0], g)
 
 
 def average_pool2d_forward_direct(
     const real[:, :, :, ::1] x, real[:, :, :, ::1] y, Geometry g
 ):
     with nogil:
-        each_pixel(AVERAGE_POOL, <real*> &x[0, 0, 0, 0], &y[0, 0, 0, 0], NULL, g)
+        pool(AVERAGE_POOL, <real*> &x[0, 0, 0, 0], &y[0, 0, 0, 0], NULL, g)
 
 
 def average_pool2d_backward_direct(
     const real[:, :, :, ::1] grad_y, real[:, :, :, ::1] grad_x, Geometry g
 ):
     with nogil:
-        memset(&grad_x[0, 0, 0, 0], 0, g.n * g.h * g.w * g.c_in * sizeof(real))
-        each_pixel(AVERAGE_POOL_BACKWARD, &grad_x[0, 0, 0, 0], <real*> &grad_y[0, 0, 0, 0], NULL, g)
+        pool(AVERAGE_POOL_BACKWARD, &grad_x[0, 0, 0, 0], <real*> &grad_y[0, 0, 0, 0], NULL, g)

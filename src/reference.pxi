@@ -216,3 +216,91 @@ def gemm_reference(
                     total += (<double> (a[k, i] if transpose_a else a[i, k])
                               * (b[j, k] if transpose_b else b[k, j]))
                 c[i, j] = <real> total
+
+
+def relu_forward_reference(const real[::1] x, real[::1] y):
+    """y = max(x, 0); a NaN stays."""
+    cdef Py_ssize_t i
+    for i in range(x.shape[0]):
+        y[i] = 0 if x[i] < 0 else x[i]
+
+
+def relu_backward_reference(const real[::1] grad_y, const real[::1] y, real[::1] grad_x):
+    """The gradient passes where y > 0."""
+    cdef Py_ssize_t i
+    for i in range(y.shape[0]):
+        grad_x[i] = grad_y[i] if y[i] > 0 else 0
+
+
+def add_bias_reference(const real[:, ::1] x, const real[::1] bias, real[:, ::1] y):
+    """y[i, c] = x[i, c] + bias[c]."""
+    cdef Py_ssize_t i, c
+    for i in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            y[i, c] = x[i, c] + bias[c]
+
+
+def column_sum_reference(const real[:, ::1] x, real[::1] y):
+    """y[c] = sum over i of x[i, c]."""
+    cdef Py_ssize_t i, c
+    cdef double total
+    for c in range(x.shape[1]):
+        total = 0
+        for i in range(x.shape[0]):
+            total += x[i, c]
+        y[c] = <real> total
+
+
+def sgd_update_reference(
+    const real[::1] gradient, real[::1] value, real[::1] velocity,
+    double learning_rate, double momentum, bint nesterov,
+):
+    """Gradient descent; with momentum, heavy ball or Nesterov's, as Keras writes them."""
+    cdef Py_ssize_t i
+    cdef double step
+    for i in range(value.shape[0]):
+        step = gradient[i] * learning_rate
+        if velocity is None:
+            value[i] -= <real> step
+            continue
+        velocity[i] = <real> (velocity[i] * momentum - step)
+        value[i] += <real> (velocity[i] * momentum - step if nesterov else velocity[i])
+
+
+def rmsprop_update_reference(
+    const real[::1] gradient, real[::1] value, real[::1] velocity, real[::1] momentum_slot,
+    real[::1] average, double learning_rate, double rho, double momentum, double epsilon,
+):
+    """Tieleman & Hinton 2012, with epsilon under the root as Keras has it."""
+    cdef Py_ssize_t i
+    cdef double g, mean_square, step
+    for i in range(value.shape[0]):
+        g = gradient[i]
+        velocity[i] = <real> (rho * velocity[i] + (1 - rho) * g * g)
+        mean_square = velocity[i] + epsilon
+        if average is not None:
+            average[i] = <real> (rho * average[i] + (1 - rho) * g)
+            mean_square -= <double> average[i] * average[i]
+        step = learning_rate * g / mean_square ** 0.5
+        if momentum_slot is not None:
+            momentum_slot[i] = <real> (momentum * momentum_slot[i] + step)
+            step = momentum_slot[i]
+        value[i] -= <real> step
+
+
+def adam_update_reference(
+    const real[::1] gradient, real[::1] value, real[::1] m, real[::1] v, real[::1] v_hat,
+    double alpha, double beta_1, double beta_2, double epsilon,
+):
+    """Kingma & Ba 2015; alpha is the learning rate with both bias corrections in it."""
+    cdef Py_ssize_t i
+    cdef double g, mean_square
+    for i in range(value.shape[0]):
+        g = gradient[i]
+        m[i] = <real> (m[i] + (g - m[i]) * (1 - beta_1))
+        v[i] = <real> (v[i] + (g * g - v[i]) * (1 - beta_2))
+        mean_square = v[i]
+        if v_hat is not None:
+            v_hat[i] = max(v_hat[i], v[i])
+            mean_square = v_hat[i]
+        value[i] -= <real> (m[i] * alpha / (mean_square ** 0.5 + epsilon))

@@ -23,8 +23,11 @@ def _kernel(operation, name, function, serves=_serves_all):
 
 
 KERNELS = (
+    _kernel("conv2d_forward", "winograd", conv2d_forward_winograd, _serves_winograd),
     _kernel("conv2d_forward", "direct", conv2d_forward_direct),
     _kernel("conv2d_forward", "reference", conv2d_forward_reference),
+    _kernel("conv2d_backward_input", "winograd", conv2d_backward_input_winograd,
+            _serves_winograd),
     _kernel("conv2d_backward_input", "direct", conv2d_backward_input_direct),
     _kernel("conv2d_backward_input", "reference", conv2d_backward_input_reference),
     _kernel("conv2d_backward_weight", "direct", conv2d_backward_weight_direct),
@@ -41,6 +44,20 @@ KERNELS = (
     _kernel("average_pool2d_backward", "reference", average_pool2d_backward_reference),
     _kernel("gemm", "blocked", gemm_blocked),
     _kernel("gemm", "reference", gemm_reference),
+    _kernel("relu_forward", "direct", relu_forward_direct),
+    _kernel("relu_forward", "reference", relu_forward_reference),
+    _kernel("relu_backward", "direct", relu_backward_direct),
+    _kernel("relu_backward", "reference", relu_backward_reference),
+    _kernel("add_bias", "direct", add_bias_direct),
+    _kernel("add_bias", "reference", add_bias_reference),
+    _kernel("column_sum", "direct", column_sum_direct),
+    _kernel("column_sum", "reference", column_sum_reference),
+    _kernel("sgd_update", "direct", sgd_update_direct),
+    _kernel("sgd_update", "reference", sgd_update_reference),
+    _kernel("rmsprop_update", "direct", rmsprop_update_direct),
+    _kernel("rmsprop_update", "reference", rmsprop_update_reference),
+    _kernel("adam_update", "direct", adam_update_direct),
+    _kernel("adam_update", "reference", adam_update_reference),
 )
 
 ROWS = {row.operation: [] for row in KERNELS}
@@ -203,3 +220,83 @@ def gemm(a, b, bint transpose_a=False, bint transpose_b=False):
         )
     arrays = _pair("a", a, a.shape, "b", b, b.shape)
     return _run_into("gemm", (m, n), arrays, (transpose_a, transpose_b))
+
+
+def relu_forward(x):
+    """max(x, 0), of any shape; a NaN stays."""
+    x = _floats("x", x, getattr(x, "shape", None))
+    return _run_into("relu_forward", (x.size,), (x.reshape(-1),), ()).reshape(x.shape)
+
+
+def relu_backward(grad_y, y):
+    """grad_y where y > 0, else 0; both of one shape."""
+    shape = getattr(y, "shape", None)
+    grad_y, y = _pair("grad_y", grad_y, shape, "y", y, shape)
+    flat = (grad_y.reshape(-1), y.reshape(-1))
+    return _run_into("relu_backward", (y.size,), flat, ()).reshape(y.shape)
+
+
+def _channels(x):
+    """The size of the last axis."""
+    if getattr(x, "ndim", 0) < 1:
+        raise ValueError(
+            f"x must be an array with an axis of channels. Received: {type(x).__name__} of shape "
+            f"{getattr(x, 'shape', None)}"
+        )
+    return x.shape[x.ndim - 1]
+
+
+def add_bias(x, bias):
+    """x (..., channels) + bias (channels,)."""
+    channels = _channels(x)
+    x, bias = _pair("x", x, x.shape, "bias", bias, (channels,))
+    if x.size == 0:
+        return x.copy()
+    rows = x.reshape((x.size // channels, channels))
+    return _run_into("add_bias", rows.shape, (rows, bias), ()).reshape(x.shape)
+
+
+def column_sum(x):
+    """The sum of x (..., channels) over all axes but the last, (channels,)."""
+    channels = _channels(x)
+    x = _floats("x", x, x.shape)
+    rows = x.reshape((x.size // channels, channels)) if x.size else x
+    return _run_into("column_sum", (channels,), (rows,), ())
+
+
+def _update(operation, value, gradient, slots, settings):
+    """Change a weight and its slots in place."""
+    for name, array in (("value", value), *slots.items()):
+        if array is None:
+            continue
+        _floats(name, array, value.shape)
+        if array.dtype != value.dtype or not array.flags.c_contiguous or not array.flags.writeable:
+            raise ValueError(
+                f"{name} must be a contiguous, writable array of the weight's dtype "
+                f"{value.dtype}. Received: dtype={array.dtype}, strides={array.strides}"
+            )
+    gradient, _ = _pair("gradient", gradient, value.shape, "value", value, value.shape)
+    if value.size:
+        arrays = [None if array is None else array.reshape(-1) for array in slots.values()]
+        run_kernel(operation, value.dtype, (gradient.reshape(-1), value.reshape(-1), *arrays),
+                   settings)
+
+
+def sgd_update(value, gradient, velocity, learning_rate, momentum, nesterov):
+    """One step of gradient descent, in place; velocity is None without momentum."""
+    _update("sgd_update", value, gradient, {"velocity": velocity},
+            (learning_rate, momentum, nesterov))
+
+
+def rmsprop_update(
+    value, gradient, velocity, momentum_slot, average, learning_rate, rho, momentum, epsilon
+):
+    """One step of RMSprop, in place; momentum_slot and average are None if not kept."""
+    slots = {"velocity": velocity, "momentum_slot": momentum_slot, "average": average}
+    _update("rmsprop_update", value, gradient, slots, (learning_rate, rho, momentum, epsilon))
+
+
+def adam_update(value, gradient, m, v, v_hat, alpha, beta_1, beta_2, epsilon):
+    """One step of Adam, in place; v_hat is None unless AMSGrad; alpha is the corrected rate."""
+    _update("adam_update", value, gradient, {"m": m, "v": v, "v_hat": v_hat},
+            (alpha, beta_1, beta_2, epsilon))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,6 +141,8 @@ CONV = (
     *CONV_KINDS,
     Conv(2, 28, 28, 1, 3, 3, 32, "same"),  # the textbook network
     Conv(2, 14, 14, 32, 3, 3, 64, "same"),
+    Conv(2, 11, 13, 17, 3, 3, 33, "same"),  # Winograd's tiles: halves at the edges, odd channels
+    Conv(3, 9, 8, 16, 3, 3, 20),
     Conv(1, 12, 11, 1, 10, 10, 3),  # large windows
     Conv(1, 12, 11, 3, 10, 10, 2, "same", (2, 3)),
     Conv(0, 5, 5, 2, 3, 3, 3, "same"),
@@ -174,6 +176,9 @@ ODD_PADDING = {
     ),
     "rows that no window meets": Geometry(
         n=2, h=9, w=8, c_in=2, c_out=3, kh=2, kw=2, oh=2, ow=2, stride_h=2, stride_w=3
+    ),
+    "two zeros in front": Geometry(
+        n=3, h=7, w=6, c_in=16, c_out=18, kh=3, kw=3, oh=9, ow=7, pad_top=2, pad_left=2
     ),
     "far behind the image": Geometry(
         n=1, h=3, w=3, c_in=2, c_out=3, kh=2, kw=2, oh=6, ow=7, stride_h=2, dilation_w=3
@@ -259,6 +264,23 @@ def _gemm_case(row: Gemm, transpose_a: bool, transpose_b: bool) -> KernelCase:
     )
 
 
+PASS_SHAPES = ((5, 1), (3, 7), (2, 5, 16), (40, 33), (3, 2, 2, 3), (700, 64), (40000, 1))
+
+
+def _pass_cases(shapes: Iterable[tuple[int, ...]], what: str) -> list[KernelCase]:
+    """Arrays of each shape: "x" of the shape itself, "b" of its last axis."""
+
+    def arrays(shape, rng, dtype):
+        return tuple(
+            rng.standard_normal(shape if kind == "x" else shape[-1:]).astype(dtype) for kind in what
+        )
+
+    return [
+        KernelCase("x".join(map(str, shape)), (), functools.partial(arrays, shape))
+        for shape in shapes
+    ]
+
+
 _CONVS = {r.name: r.geometry() for r in (*CONV, *CONV_BEYOND_TENSORFLOW) if r.n} | ODD_PADDING
 _POOLS = {r.name: r.geometry() for r in POOL if r.n}
 
@@ -275,6 +297,28 @@ KERNEL_CASES: dict[str, list[KernelCase]] = {
         _gemm_case(row, *transposed)
         for row in (*GEMM, *GEMM_BLOCKS)
         for transposed in itertools.product((False, True), repeat=2)
+    ],
+    "relu_forward": _pass_cases(PASS_SHAPES, "x"),
+    "relu_backward": _pass_cases(PASS_SHAPES, "xx"),
+    "add_bias": _pass_cases(PASS_SHAPES, "xb"),
+    "column_sum": _pass_cases(PASS_SHAPES, "x"),
+}
+
+# Optimizer steps change their arrays: operation -> rows of (slots kept, settings).
+UPDATE_CASES: dict[str, list[tuple[tuple[bool, ...], tuple]]] = {
+    "sgd_update": [
+        ((False,), (0.1, 0.0, False)),
+        ((True,), (0.1, 0.9, False)),
+        ((True,), (0.1, 0.9, True)),
+    ],
+    "rmsprop_update": [
+        ((True, False, False), (0.01, 0.9, 0.0, 1e-7)),
+        ((True, True, False), (0.01, 0.8, 0.5, 1e-3)),
+        ((True, True, True), (0.01, 0.9, 0.5, 1e-7)),
+    ],
+    "adam_update": [
+        ((True, True, False), (0.01, 0.9, 0.999, 1e-7)),
+        ((True, True, True), (0.02, 0.8, 0.99, 1e-3)),
     ],
 }
 
@@ -374,6 +418,7 @@ WIDE = just(np.array([-1000.0, -90.0, -20.0, 0.0, 20.0, 90.0, 1000.0]))
 KINKS = just(np.array([-2.0, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0]))
 NEAR = just(np.array([-1000.0, -90.0, 0.0, 998.0, 1000.0]))
 SHARED = just(np.array([[3.0, 3.0, 1.0], [0.0, 2.0, 1.0], [-1.0, -1.0, -1.0]]))
+DEAD = np.array([[1.0, 0.0, 2.0], [0.0, 0.5, 0.0]])  # what a ReLU gave
 EQUALS = just(np.array([1.0, 2.0, 2.0, -1.0]), np.array([1.0, 0.0, 2.0, 3.0]))
 
 
@@ -585,6 +630,11 @@ POOL_FIRST = {"pool_size": 2, "padding": "same", "data_format": "channels_first"
 CASES: dict[str, list[Case]] = {
     "absolute": [unary(off_zero((3, 4))), Case("kinks", KINKS, smooth=False)],
     "add": binary(normal, linear="jointly"),
+    "add_bias": [
+        Case("x".join(map(str, shape)), normal(shape, shape[-1:]), linear="jointly",
+             theirs=lambda k, x, bias: x + bias)
+        for shape in ((4,), (3, 4), (2, 3, 2, 5))
+    ],
     "argmax": WHERE_MAXIMUM_IS,
     "argmin": WHERE_MAXIMUM_IS,
     "average_pool": [
@@ -612,6 +662,11 @@ CASES: dict[str, list[Case]] = {
     "clip": [
         Case("inside and out", distinct((3, 5)), {"x_min": -0.5, "x_max": 0.75}),
         Case("kinks", KINKS, {"x_min": -1.0, "x_max": 1.0}, smooth=False),
+    ],
+    "column_sum": [
+        Case("x".join(map(str, shape)), normal(shape), linear="each",
+             theirs=lambda k, x: k.sum(x, axis=tuple(range(len(x.shape) - 1))))
+        for shape in ((4,), (3, 4), (2, 3, 2, 5))
     ],
     "concatenate": [
         *statics(normal((2, 3), (2, 3)), [{"axis": 0}, {"axis": -1}], listed=True,
@@ -692,6 +747,10 @@ CASES: dict[str, list[Case]] = {
           for p, make in ((2.0, off_zero), (3, normal), (-1.0, off_zero), (0.5, positive))),
     ],
     "relu": [unary(off_zero((3, 4))), Case("kinks", KINKS, smooth=False)],
+    "relu_backward": [
+        Case("plain", normal((2, 3)), {"y": DEAD},
+             lambda k, g: g * k.cast(DEAD > 0, g.dtype), linear="each"),
+    ],
     "reshape": statics(
         normal((2, 6)), [{"newshape": (3, 4)}, {"newshape": (-1,)}, {"newshape": (2, 1, -1)}],
         linear="each",

@@ -9,10 +9,10 @@ import weakref
 import hypothesis
 import numpy as np
 import pytest
-from cases import AUTOGRAD_ERRORS, INDICES
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
+from cases import AUTOGRAD_ERRORS, INDICES
 from cnn_ext import ops
 from cnn_ext.autograd import (
     Tensor,

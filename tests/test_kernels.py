@@ -7,17 +7,16 @@ import sys
 
 import numpy as np
 import pytest
-from cases import DTYPES, KERNEL_CASES, KERNEL_ERRORS, assert_close
 
+from cases import DTYPES, KERNEL_CASES, KERNEL_ERRORS, UPDATE_CASES, assert_close
 from cnn_ext import _kernels
 from cnn_ext._kernels import Geometry
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
-FAST = [row for row in _kernels.KERNELS if row.name != "reference"]
+RETURNING = [row for row in _kernels.KERNELS if row.operation in KERNEL_CASES]
+FAST = [row for row in RETURNING if row.name != "reference"]
 
-every_row = pytest.mark.parametrize(
-    "row", _kernels.KERNELS, ids=lambda row: f"{row.operation}-{row.name}"
-)
+every_row = pytest.mark.parametrize("row", RETURNING, ids=lambda row: f"{row.operation}-{row.name}")
 
 
 @pytest.fixture(params=_kernels.isas())
@@ -70,11 +69,12 @@ def test_fast_kernel_equals_the_reference(row, number, dtype, isa):
 
 
 def test_every_operation_has_cases_and_a_reference():
-    assert {row.operation for row in _kernels.KERNELS} == set(KERNEL_CASES)
+    operations = {row.operation for row in _kernels.KERNELS}
+    assert operations == set(KERNEL_CASES) | set(UPDATE_CASES)
     for operation, cases in KERNEL_CASES.items():
         assert cases and len({case.name for case in cases}) == len(cases), operation
     referenced = {row.operation for row in _kernels.KERNELS if row.name == "reference"}
-    assert referenced == set(KERNEL_CASES)
+    assert referenced == operations
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -183,6 +183,10 @@ def test_empty_arrays_give_zeros(row, dtype):
         "average_pool2d_forward": [(*zeros(NO_IMAGES.x_shape), NO_IMAGES)],
         "average_pool2d_backward": [(*zeros(NO_IMAGES.y_shape), NO_IMAGES)],
         "gemm": [zeros((0, 3), (3, 2)), zeros((2, 3), (3, 0)), zeros((2, 0), (0, 3))],
+        "relu_forward": [zeros((0, 3))],
+        "relu_backward": [zeros((0, 3), (0, 3))],
+        "add_bias": [zeros((0, 3), (3,)), zeros((3, 0), (0,))],
+        "column_sum": [zeros((0, 3)), zeros((3, 0))],
     }
     shapes = {
         "conv2d_forward": [NOTHING.y_shape, NO_CHANNELS.y_shape],
@@ -191,6 +195,10 @@ def test_empty_arrays_give_zeros(row, dtype):
         "max_pool2d_backward": [NO_IMAGES.x_shape],
         "average_pool2d_backward": [NO_IMAGES.x_shape],
         "gemm": [(0, 2), (2, 0), (2, 3)],
+        "relu_forward": [(0, 3)],
+        "relu_backward": [(0, 3)],
+        "add_bias": [(0, 3), (3, 0)],
+        "column_sum": [(3,), (0,)],
     }.get(row.operation, [NO_IMAGES.y_shape])
     for call, shape in zip(calls[row.operation], shapes, strict=True):
         y = run(row.operation, row.name, call)[0]
@@ -272,10 +280,14 @@ def test_nan_and_infinity_pass_through(row, special, isa):
     case = KERNEL_CASES[row.operation][1]
     first, *rest = case.arrays(np.random.default_rng(0), "float32")
     first = np.abs(first)
+    if row.operation == "relu_backward":
+        rest = [np.abs(y) for y in rest]  # the gradient passes everywhere
     first.flat[first.size // 2] = special
     found = run(row.operation, row.name, (first, *rest, *case.sizes))[0]
     right = run(row.operation, "reference", (first, *rest, *case.sizes))[0]
-    lost = row.operation == "max_pool2d_gather" or (special < 0 and "max" in row.operation)
+    lost = row.operation == "max_pool2d_gather" or (
+        special < 0 and row.operation in ("max_pool2d_forward", "relu_forward")
+    )
     assert lost or not np.isfinite(right).all()
     np.testing.assert_array_equal(np.isfinite(found), np.isfinite(right))
 
@@ -315,3 +327,80 @@ def test_overlapping_windows_with_ties_name_the_same_taps(row, isa):
     found = run("max_pool2d_forward", row.name, (x, g))
     for one, other in zip(found, right, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+WINOGRAD = [row for row in FAST if row.name == "winograd"]
+
+
+@pytest.mark.parametrize("row", WINOGRAD, ids=lambda row: row.operation)
+def test_winograd_is_no_less_exact_than_the_direct_sum(row, isa):
+    g = Geometry(
+        n=4, h=14, w=14, c_in=32, c_out=64, kh=3, kw=3, oh=14, ow=14, pad_top=1, pad_left=1
+    )
+    assert row.serves(g)
+    rng = np.random.default_rng(0)
+    first = rng.random(g.x_shape if row.operation == "conv2d_forward" else g.y_shape)
+    weight = rng.standard_normal(g.weight_shape)
+    first, weight = first.astype(np.float32), weight.astype(np.float32)
+    exact = run(row.operation, "reference", (first.astype(float), weight.astype(float), g))[0]
+
+    def error(name):
+        found = run(row.operation, name, (first, weight, g))[0]
+        return np.sqrt(np.mean((found - exact) ** 2))
+
+    assert 0 < error("winograd") <= error("direct")
+
+
+# --- Optimizer steps, which change their arrays ----------------------------------------------
+
+UPDATES = [
+    pytest.param(operation, slots, settings, id=f"{operation}-{sum(slots)}-{settings}")
+    for operation, cases in UPDATE_CASES.items()
+    for slots, settings in cases
+]
+
+
+def updated(operation, name, slots, settings, size, dtype):
+    """The weight and the slots that are kept after three steps."""
+    rng = np.random.default_rng(size)
+    value, *gradients = (rng.standard_normal(size).astype(dtype) for _ in range(4))
+    # positive, and the first (RMSprop's mean square) above the others' squares
+    arrays = [(rng.random(size) + 4 * (i == 0)).astype(dtype) if s else None
+              for i, s in enumerate(slots)]  # fmt: skip
+    with _kernels.use_kernels(name):
+        for gradient in gradients:
+            getattr(_kernels, operation)(value, gradient, *arrays, *settings)
+    return [value, *(array for array in arrays if array is not None)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 16, 33, 40000])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("operation", "slots", "settings"), UPDATES)
+def test_updates_equal_the_reference(operation, slots, settings, dtype, size, isa):
+    ours = updated(operation, "direct", slots, settings, size, dtype)
+    theirs = updated(operation, "reference", slots, settings, size, dtype)
+    for found, right in zip(ours, theirs, strict=True):
+        assert_close(found, right, TOLERANCE[dtype], constant=size == 1)
+
+
+@pytest.mark.parametrize(("operation", "slots", "settings"), UPDATES)
+def test_updates_refuse_what_they_cannot_change(operation, slots, settings):
+    def step(value, gradient, slot):
+        arrays = [slot if kept else None for kept in slots]
+        getattr(_kernels, operation)(value, gradient, *arrays, *settings)
+
+    fine = np.ones(4, np.float32)
+    frozen = np.ones(4, np.float32)
+    frozen.flags.writeable = False
+    for value in (frozen, np.ones(8, np.float32)[::2]):
+        with pytest.raises(ValueError, match="contiguous, writable"):
+            step(value, fine, fine.copy())
+    if any(slots):
+        with pytest.raises(ValueError, match="dtype"):
+            step(fine.copy(), fine, np.ones(4))
+        with pytest.raises(ValueError, match="shape"):
+            step(fine.copy(), fine, np.ones(5, np.float32))
+    with pytest.raises(TypeError, match="one dtype"):
+        step(fine.copy(), np.ones(4), fine.copy())
+    with pytest.raises(ValueError, match="shape"):
+        step(fine.copy(), np.ones(3, np.float32), fine.copy())

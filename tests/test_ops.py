@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from cases import CASES, CONV_KINDS, DTYPES, OPERATION_ERRORS, assert_close
 
+from cases import CASES, CONV_KINDS, DTYPES, OPERATION_ERRORS, assert_close
 from cnn_ext import ops
 from cnn_ext.autograd import PRIMITIVES, Primitive, Tensor, no_grad
 from cnn_ext.testing import check_gradients

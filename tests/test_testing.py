@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import pytest
-from cases import TESTING_ERRORS
 
+from cases import TESTING_ERRORS
 from cnn_ext import ops
 from cnn_ext.autograd import Tensor, Variable, primitive
 from cnn_ext.testing import GradientCheckError, check_gradients

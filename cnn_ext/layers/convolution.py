@@ -136,8 +136,10 @@ class Conv2D(Layer):
             inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate
         )
         if self.bias is not None:
-            first = self.data_format == "channels_first"
-            y = y + (ops.reshape(self.bias, (-1, 1, 1)) if first else self.bias)
+            if self.data_format == "channels_first":
+                y = y + ops.reshape(self.bias, (-1, 1, 1))
+            else:
+                y = ops.add_bias(y, self.bias)
         return self.activation(y)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -176,7 +176,7 @@ class Dense(Layer):
 
     def call(self, inputs: Any) -> Any:
         y = ops.matmul(inputs, self.kernel)
-        return self.activation(y if self.bias is None else y + self.bias)
+        return self.activation(y if self.bias is None else ops.add_bias(y, self.bias))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)

@@ -15,8 +15,10 @@ from cnn_ext.ops.conv import (
 from cnn_ext.ops.elementwise import (
     absolute,
     add,
+    add_bias,
     cast,
     clip,
+    column_sum,
     divide,
     equal,
     exp,
@@ -34,6 +36,7 @@ from cnn_ext.ops.elementwise import (
     not_equal,
     power,
     relu,
+    relu_backward,
     sigmoid,
     sign,
     softplus,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnn_ext.autograd import primitive
+from cnn_ext import _kernels
+from cnn_ext.autograd import as_array, primitive
+
+
+def is_float_array(*values):
+    """Whether the kernels can take these values: arrays of one float dtype."""
+    dtype = getattr(values[0], "dtype", None)
+    return dtype in (np.float32, np.float64) and all(
+        isinstance(value, np.ndarray) and value.dtype == dtype for value in values
+    )
 
 
 @primitive
@@ -158,10 +167,38 @@ softplus.gradients(lambda g, y, x: g * sigmoid(x))
 @primitive
 def relu(x):
     """max(x, 0) (`keras.ops.relu`); gradient 0 at 0. A NaN stays a NaN."""
-    return np.maximum(x, 0)
+    return _kernels.relu_forward(x) if is_float_array(x) else np.maximum(x, 0)
 
 
-relu.gradients(lambda g, y, x: g * (y > 0))
+relu.gradients(lambda g, y, x: relu_backward(g, y=as_array(y)))
+
+
+@primitive
+def relu_backward(grad_y, *, y):
+    """grad_y where the array y > 0, else 0: the gradient by x of y = relu(x)."""
+    grad_y = np.asarray(grad_y)
+    return _kernels.relu_backward(grad_y, np.asarray(y, grad_y.dtype))
+
+
+relu_backward.gradients(lambda g, result, grad_y, y: relu_backward(g, y=y))
+
+
+@primitive
+def add_bias(x, bias):
+    """x (.., channels) + bias (channels,)."""
+    return _kernels.add_bias(x, bias) if is_float_array(x, bias) else np.add(x, bias)
+
+
+add_bias.gradients(lambda g, y, x, bias: g, lambda g, y, x, bias: column_sum(g))
+
+
+@primitive
+def column_sum(x):
+    """The sum of x (.., channels) over all axes but the last: the gradient by a bias."""
+    return _kernels.column_sum(x)
+
+
+column_sum.gradients(lambda g, y, x: g + np.zeros(x.shape, x.dtype))
 
 
 @primitive

@@ -6,15 +6,14 @@ import numpy as np
 
 from cnn_ext import _kernels
 from cnn_ext.autograd import primitive
+from cnn_ext.ops.elementwise import is_float_array
 from cnn_ext.ops.shape import expand_dims, reshape, squeeze, transpose
-
-_FLOATS = (np.float32, np.float64)
 
 
 @primitive
 def _matmul(x1, x2, *, transpose_x1=False, transpose_x2=False):
     """x1 @ x2 of stacks of matrices, either read transposed."""
-    if x1.ndim == x2.ndim == 2 and x1.dtype == x2.dtype and x1.dtype in _FLOATS:
+    if x1.ndim == x2.ndim == 2 and is_float_array(x1, x2):
         return _kernels.gemm(x1, x2, transpose_x1, transpose_x2)
     x1 = x1.swapaxes(-1, -2) if transpose_x1 else x1
     x2 = x2.swapaxes(-1, -2) if transpose_x2 else x2
