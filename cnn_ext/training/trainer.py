@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from cnn_ext import losses, metrics, optimizers
+from cnn_ext import losses, optimizers
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import Tensor, gradients, is_recording, no_grad
 from cnn_ext.callbacks import Callback, CallbackList, History, ProgbarLogger
-from cnn_ext.metrics import Watched
+from cnn_ext.metrics import Mean, Watched
 from cnn_ext.random import SeedGenerator
 from cnn_ext.training.arguments import check_epochs, is_due, listed
 from cnn_ext.training.data import ArrayData, Batch, Epochs, unpack_validation
@@ -68,7 +68,7 @@ class Trainer:
         self._loss = losses.get(loss)
         self.optimizer = optimizers.get(optimizer)
         self._metrics = [Watched(m) for m in metrics or ()]
-        self._loss_mean = _loss_mean()
+        self._loss_mean = Mean(name="loss")
         self._shuffle: SeedGenerator | None = None
         self.compiled = True
 
@@ -387,7 +387,3 @@ class Trainer:
         given = any(isinstance(callback, ProgbarLogger) for callback in callbacks)
         bar = [ProgbarLogger(level)] if level and not given else []
         return CallbackList([*callbacks, *bar], self, {"verbose": verbose, **params})
-
-
-def _loss_mean() -> metrics.Mean:
-    return metrics.Mean(name="loss")
