@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from cases import DTYPES, assert_close
 
 import cnn_ext
+from cases import DTYPES, assert_close
 from cnn_ext import activations, initializers, layers, ops
 from cnn_ext.autograd import Tensor, Variable, no_grad
 from cnn_ext.testing import GradientCheckError, check_gradients

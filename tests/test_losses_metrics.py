@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from cases import DTYPES, assert_close
 
 import cnn_ext
+from cases import DTYPES, assert_close
 from cnn_ext import activations, initializers, losses, metrics
 from cnn_ext.autograd import Tensor
 from cnn_ext.testing import check_gradients

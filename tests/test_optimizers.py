@@ -5,9 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
-from cases import DTYPES, assert_close
 
 import cnn_ext
+from cases import DTYPES, assert_close
 from cnn_ext import optimizers
 from cnn_ext.autograd import Tensor, Variable
 

@@ -12,9 +12,9 @@ import warnings
 import h5py
 import numpy as np
 import pytest
-from cases import assert_close
 
 import cnn_ext
+from cases import assert_close
 from cnn_ext.naming import clear_session
 from cnn_ext.saving import load_weights, save_weights
 from cnn_ext.saving.weights import ModelFileError

@@ -12,9 +12,9 @@ import warnings
 
 import numpy as np
 import pytest
-from cases import assert_close
 
 import cnn_ext
+from cases import assert_close
 from cnn_ext.autograd import no_grad
 from cnn_ext.testing import check_gradients
 from cnn_ext.utils import set_random_seed
