@@ -6,6 +6,14 @@ The names are Keras's: `keras.Sequential`, `keras.layers`, `keras.losses`, ... B
 `autograd` (Tensor, grad, value_and_grad) and `testing` (gradient checks).
 """
 
+try:
+    from cnn_ext import _kernels
+except ImportError as error:
+    raise ImportError(
+        "cnn_ext's compiled kernels are missing. In a checkout, install the package with "
+        "`pip install .` and run from another folder, or use `pip install -e .`"
+    ) from error
+
 from cnn_ext import (
     activations,
     autograd,

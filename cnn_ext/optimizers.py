@@ -185,7 +185,7 @@ class Optimizer(TeachesKeywords):
             return [g if g is None else _limited(g, _norm([g]), self.clipnorm) for g in grads]
         if self.clipvalue is not None:
             limit = self.clipvalue
-            return [g if g is None else np.clip(g, -limit, limit) for g in grads]
+            return [g if g is None else np.asarray(np.clip(g, -limit, limit)) for g in grads]
         if self.global_clipnorm is not None:
             norm = _norm([g for g in grads if g is not None])
             return [g if g is None else _limited(g, norm, self.global_clipnorm) for g in grads]
@@ -236,7 +236,7 @@ def _norm(grads: Iterable[np.ndarray]) -> float:
 
 
 def _limited(gradient: np.ndarray, norm: float, limit: float) -> np.ndarray:
-    return gradient if norm <= limit else gradient * gradient.dtype.type(limit / norm)
+    return gradient if norm <= limit else np.asarray(gradient * gradient.dtype.type(limit / norm))
 
 
 class SGD(Optimizer):

@@ -5,6 +5,7 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ["PYTHONSAFEPATH"] = "1"  # programs that tests start see the installed package only
 
 import warnings
 
