@@ -187,7 +187,8 @@ cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
     """All images, in parallel; -1 if there is no memory for the copies with a halo."""
     cdef Py_ssize_t copy_size = s.halo.height * s.halo.width * s.channels, n
     cdef Py_ssize_t panels = vectors_for(s.target_group, MICRO_MAX_VECTORS * lanes(dtype))
-    cdef Py_ssize_t threads = threads_get(), parts = 1
+    cdef Py_ssize_t parts = 1
+    cdef int threads = threads_get()
     if s.n < 4 * threads and threads > 1:
         parts = (4 * threads + s.n - 1) // s.n
     s.panel_parts = min(parts, panels)
@@ -203,7 +204,7 @@ cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
                 copy_with_halo(<const real*> s.source + n * s.h * s.w * s.channels, s.h, s.w,
                                s.channels, &s.halo, <real*> s.copies + n * copy_size)
     run_job(slide_task_f32 if real is float else slide_task_f64, s,
-            s.n * s.panel_parts * s.row_parts, work)
+            s.n * s.panel_parts * s.row_parts, work, threads)
     free(s.copies)
     return 0
 

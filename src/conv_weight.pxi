@@ -101,7 +101,8 @@ cdef void sum_chunk_f64(void* context, Py_ssize_t chunk, int worker) noexcept no
 cdef int backward_weight(
     const real* x, const real* grad_y, real* grad_weight, Geometry g
 ) except -1 nogil:
-    cdef Py_ssize_t chunk, i, workers = threads_get()
+    cdef Py_ssize_t chunk, i
+    cdef int workers = threads_get()
     cdef WeightSums s
     s.n, s.h, s.w, s.c_in, s.c_out, s.oh, s.ow = g.n, g.h, g.w, g.c_in, g.c_out, g.oh, g.ow
     s.groups, s.c_group, s.o_group = g.groups, g.c_in // g.groups, g.c_out // g.groups
@@ -123,7 +124,8 @@ cdef int backward_weight(
                        or (s.copied and s.copies == NULL))
     if not failed:
         s.n_runs = forward_runs(g, s.row, s.runs)
-        run_job(sum_chunk_f32 if real is float else sum_chunk_f64, &s, s.chunks, multiply_adds(g))
+        run_job(sum_chunk_f32 if real is float else sum_chunk_f64, &s, s.chunks,
+                multiply_adds(g), workers)
         if s.chunks > 1:
             memcpy(grad_weight, s.sums, s.size * sizeof(real))
             for chunk in range(1, s.chunks):

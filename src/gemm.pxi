@@ -141,7 +141,8 @@ cdef int multiply(
     const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     bint transpose_a, bint transpose_b,
 ) except -1 nogil:
-    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(c), workers = threads_get(), tail, tasks
+    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(c), tail, tasks
+    cdef int workers = threads_get()
     cdef Product p
     cdef bint few_rows = transpose_b and m * (k + n) < n * k
     cdef task_function task
@@ -174,7 +175,7 @@ cdef int multiply(
         task = nn_task_f32 if real is float else nn_task_f64
     cdef bint failed = p.panels == NULL or p.tiles == NULL
     if not failed:
-        run_job(task, &p, tasks, m * n * k)
+        run_job(task, &p, tasks, m * n * k, workers)
     free(p.panels)
     free(p.tiles)
     if failed:

@@ -133,7 +133,10 @@ def isa():
 
 
 def set_isa(name=None):
-    """Run the fast kernels on the named instruction set; the best of this CPU for None."""
+    """Run the fast kernels on the named instruction set; the best of this CPU for None.
+
+    Not while another thread is inside a kernel.
+    """
     global micro
     cdef const micro_table* table
     if name is None:

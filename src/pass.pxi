@@ -27,7 +27,7 @@ cdef void run_pass(int op, Pass* p, real* dtype) noexcept nogil:
         p.run = micro.f32.passes[op]
     else:
         p.run = micro.f64.passes[op]
-    run_job(pass_task, p, tasks, 8 * p.count * max(1, p.arguments.channels))
+    run_job(pass_task, p, tasks, 8 * p.count * max(1, p.arguments.channels), threads_get())
 
 
 def relu_forward_direct(const real[::1] x, real[::1] y):

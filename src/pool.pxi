@@ -61,7 +61,7 @@ cdef void pool(int op, real* x, real* y, int32_t* argmax, Geometry g) noexcept n
     p.h, p.w, p.channels, p.kh, p.kw, p.oh, p.ow = g.h, g.w, g.c_in, g.kh, g.kw, g.oh, g.ow
     p.stride_h, p.stride_w, p.pad_top, p.pad_left = g.stride_h, g.stride_w, g.pad_top, g.pad_left
     run_job(pool_image_f32 if real is float else pool_image_f64, &p, g.n,
-            4 * g.n * g.oh * g.ow * g.c_in * g.kh * g.kw)
+            4 * g.n * g.oh * g.ow * g.c_in * g.kh * g.kw, threads_get())
 
 
 def max_pool2d_forward_direct(

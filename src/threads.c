@@ -164,8 +164,8 @@ static void wait_for_workers(void) {
     atomic_store(&pool.caller_sleeps, 0);
 }
 
-void parallel_for(task_function run, void *context, ptrdiff_t tasks) {
-    if (tasks < 2 || threads < 2 || pthread_mutex_trylock(&one_job) != 0) {
+void parallel_for(task_function run, void *context, ptrdiff_t tasks, int workers) {
+    if (tasks < 2 || workers < 2 || threads < 2 || pthread_mutex_trylock(&one_job) != 0) {
         for (ptrdiff_t task = 0; task < tasks; task++)
             run(context, task, 0);
         return;
@@ -175,7 +175,7 @@ void parallel_for(task_function run, void *context, ptrdiff_t tasks) {
     pool.run = run;
     pool.context = context;
     pool.tasks = tasks;
-    pool.members = threads - 1;
+    pool.members = (threads < workers ? threads : workers) - 1;
     atomic_store(&pool.next, 0);
     atomic_store(&pool.open, 1);
     atomic_fetch_add(&pool.generation, 1);

@@ -4,7 +4,8 @@ import math
 
 cdef extern from "threads.h" nogil:
     ctypedef void (*task_function)(void* context, Py_ssize_t task, int worker) noexcept
-    void parallel_for(task_function run, void* context, Py_ssize_t tasks) noexcept
+    void parallel_for(
+        task_function run, void* context, Py_ssize_t tasks, int workers) noexcept
     int threads_get() noexcept
     void threads_set(int threads) noexcept
 
@@ -13,15 +14,15 @@ cdef Py_ssize_t SMALL = 250_000  # multiply-adds below which a job is not worth 
 
 
 cdef inline void run_job(
-    task_function run, void* context, Py_ssize_t tasks, Py_ssize_t work
+    task_function run, void* context, Py_ssize_t tasks, Py_ssize_t work, int workers
 ) noexcept nogil:
-    """All tasks, on several threads if there is `work` (multiply-adds) enough for them."""
+    """All tasks, on up to `workers` threads if there is `work` (multiply-adds) enough for them."""
     cdef Py_ssize_t task
     if work < SMALL:
         for task in range(tasks):
             run(context, task, 0)
     else:
-        parallel_for(run, context, tasks)
+        parallel_for(run, context, tasks, workers)
 
 
 cdef inline Py_ssize_t share(Py_ssize_t total, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:

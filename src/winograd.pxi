@@ -146,7 +146,8 @@ cdef int winograd(
     const real* x, const real* weight, real* y, Winograd* s, Py_ssize_t n
 ) except -1 nogil:
     """y = the sum over 3x3 windows of x, for sizes and padding as in s."""
-    cdef Py_ssize_t workers = threads_get(), lane = lanes(y)
+    cdef Py_ssize_t lane = lanes(y)
+    cdef int workers = threads_get()
     s.x, s.y = x, y
     s.tile_rows, s.tile_cols = (s.oh + 1) // 2, (s.ow + 1) // 2
     s.rows = min(s.tile_rows, max(1, TILES // s.tile_cols))
@@ -162,7 +163,7 @@ cdef int winograd(
         transform_weights(weight, s.c_in, s.c_out, <real*> s.scratch, <real*> s.panels,
                           s.panel_size)
         run_job(winograd_rows_f32 if real is float else winograd_rows_f64, s, n * s.chunks,
-                n * s.oh * s.ow * s.c_in * s.c_out * 4)
+                n * s.oh * s.ow * s.c_in * s.c_out * 4, workers)
     free(s.panels)
     free(s.scratch)
     if failed:

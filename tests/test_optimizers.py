@@ -179,6 +179,11 @@ def test_a_weight_without_a_gradient_stays(name, keras, tf):
         assert_close(our, their.numpy(), 1e-10)
 
 
+def every_second(array):
+    """The same numbers, with others between them."""
+    return np.repeat(array, 2, axis=-1)[..., ::2] if array.ndim else array
+
+
 @names
 def test_all_ways_to_apply_gradients(name):
     """`apply` with and without weights, with Tensors, of a part; and `apply_gradients`."""
@@ -203,6 +208,8 @@ def test_all_ways_to_apply_gradients(name):
         built,
         lambda o, v: o.apply([Tensor(g) for g in gradients], v),
         lambda o, v: o.apply([g.astype(np.float64) for g in gradients], v),
+        lambda o, v: o.apply([np.asfortranarray(g) for g in gradients], v),
+        lambda o, v: o.apply([every_second(g) for g in gradients], v),
         lambda o, v: o.apply_gradients(zip(gradients, v, strict=True)),
     ):
         for found, wanted in zip(after(way), expected, strict=True):

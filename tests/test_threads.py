@@ -97,6 +97,24 @@ def test_many_callers_at_once():
     assert not wrong
 
 
+def test_the_number_may_change_while_kernels_run():
+    x, w = images_and_weights()
+    expected = cnn_ext.ops.conv(x, w, padding="same")
+    wrong = []
+
+    def call():
+        results = [cnn_ext.ops.conv(x, w, padding="same") for _ in range(200)]
+        wrong.extend(y for y in results if not np.array_equal(y, expected))
+
+    callers = [threading.Thread(target=call, daemon=True) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    number = 1
+    while any(caller.is_alive() for caller in callers):
+        _kernels.set_num_threads(number := number % 8 + 1)
+    assert not wrong
+
+
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "while-another-thread-computes"])
 def test_fork(busy):
