@@ -40,7 +40,7 @@ ROWS = (
     ("Adam", {"clipvalue": 0.125}),
 )
 RATES = {"SGD": 0.1, "RMSprop": 0.05, "Adam": 0.1}  # so that five steps change weights a lot
-SHAPES = ((3, 4), (4,), (), (2, 2, 1, 3))
+SHAPES = ((3, 4), (4,), (), (2, 2, 1, 3), (37, 11))
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}  # of the largest weight
 
 rows = pytest.mark.parametrize(("name", "arguments"), ROWS)
@@ -93,6 +93,20 @@ def test_steps_equal_keras(name, arguments, dtype, keras, tf):
             assert_close(our, their.astype(our.dtype), TOLERANCE[dtype])
         else:
             assert not our.any()
+
+
+@names
+def test_a_large_weight_equals_keras(name, keras, tf):
+    """One that is worth several threads, of a size that no vector divides."""
+    rng = np.random.default_rng(0)
+    start, gradient = rng.standard_normal((2, 301, 1001)).astype(np.float32)
+    found = []
+    for module, given in ((cnn_ext, gradient), (keras, tf.constant(gradient))):
+        weight = module.Variable(start)
+        getattr(module.optimizers, name)(RATES[name]).apply([given], [weight])
+        found.append(weight.numpy())
+    assert_close(*found, TOLERANCE["float32"])
+    assert (found[0] != start).all()
 
 
 @rows
@@ -169,7 +183,7 @@ def test_a_weight_without_a_gradient_stays(name, keras, tf):
     ours, our_variables = make(cnn_ext, name, {}, "float64")
     theirs, their_variables = make(keras, name, {}, "float64")
     for step, gradients in enumerate(weights_and_gradients("float64")[1]):
-        gradients[step % 4] = None
+        gradients[step % 5] = None
         ours.apply(gradients, our_variables)
         with warnings.catch_warnings():  # Keras names the weights without gradients
             warnings.simplefilter("ignore")
@@ -208,7 +222,7 @@ def test_all_ways_to_apply_gradients(name):
         built,
         lambda o, v: o.apply([Tensor(g) for g in gradients], v),
         lambda o, v: o.apply([g.astype(np.float64) for g in gradients], v),
-        lambda o, v: o.apply([np.asfortranarray(g) for g in gradients], v),
+        lambda o, v: o.apply([np.asarray(g, order="F") for g in gradients], v),
         lambda o, v: o.apply([every_second(g) for g in gradients], v),
         lambda o, v: o.apply_gradients(zip(gradients, v, strict=True)),
     ):
