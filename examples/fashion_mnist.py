@@ -116,7 +116,7 @@ def build_model():
 
 
 def train(model, images, labels, validation, weights, options):
-    """Fit until the validation loss has not improved for two epochs; go back to the best."""
+    """Fit until the validation loss has not improved for three epochs; go back to the best."""
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model.fit(
         images,
@@ -126,7 +126,7 @@ def train(model, images, labels, validation, weights, options):
         validation_data=validation,
         callbacks=[
             keras.callbacks.ModelCheckpoint(weights, save_best_only=True, save_weights_only=True),
-            keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True),
+            keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True),
         ],
     )
 
