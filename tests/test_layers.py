@@ -329,6 +329,26 @@ def test_dense_takes_all_sorts_of_numbers(x, dtype, keras, tf):
     np.testing.assert_allclose(y.numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("x", "dtype"), INPUTS.values(), ids=INPUTS)
+@pytest.mark.parametrize("layer_dtype", DTYPES)
+def test_a_layer_without_weights_has_its_dtype_too(x, dtype, layer_dtype, keras, tf):
+    """Floats are converted; whole numbers stay whole.
+
+    But a Tensor of floats stays as it is, where Keras converts it too: so a model of float32 can
+    be checked in float64.
+    """
+    if isinstance(x, Tensor):
+        dtype = layer_dtype = "float64"
+        x = x.astype(dtype)
+    ours, theirs = (k.layers.Activation("linear", dtype=layer_dtype) for k in (cnn_ext, keras))
+    their_x = np.asarray(x)
+    if their_x.dtype == np.float64 and isinstance(x, list):
+        their_x = their_x.astype(np.float32)
+    y, expected = np.asarray(ours(x)), np.asarray(theirs(tf.constant(their_x)))
+    assert (y.shape, y.dtype) == (expected.shape, expected.dtype)
+    np.testing.assert_array_equal(y, expected)
+
+
 def test_images_of_sizes_unlike_the_first():
     """The weights are made for the channels, not for height and width."""
     layer = layers.Conv2D(2, 3)
@@ -524,6 +544,8 @@ def put_in_later(keras):
             self.deep[0].append(keras.layers.Dense(10))
 
         def build(self, input_shape):
+            self.count = self.add_weight(shape=(11,), initializer="zeros", trainable=False)
+            self.factor = self.add_weight(shape=(1,), initializer="ones")
             for layer in self.parts():
                 layer.build(input_shape)
 
@@ -534,7 +556,7 @@ def put_in_later(keras):
             total = 0
             for layer in self.parts():
                 total = total + keras.ops.sum(layer(inputs), axis=-1, keepdims=True)
-            return total
+            return total * self.factor
 
         def compute_output_shape(self, input_shape):
             return (*input_shape[:-1], 1)
@@ -548,9 +570,10 @@ def test_layers_put_into_lists_and_dicts_later_belong_to_it(keras):
     ours, theirs = put_in_later(cnn_ext), put_in_later(keras)
     for layer in (ours, theirs):
         layer(x)
-    shapes = [tuple(w.shape) for w in ours.weights]
-    assert shapes == [tuple(w.shape) for w in theirs.weights]
-    assert len(shapes) == 2 * 9
+    for which in ("weights", "trainable_weights", "non_trainable_weights"):
+        shapes = [tuple(w.shape) for w in getattr(ours, which)]
+        assert shapes == [tuple(w.shape) for w in getattr(theirs, which)]
+    assert len(ours.weights) == 2 * 9 + 2
     check_gradients(ours, x)
     ours.trainable = False
     assert not any(layer.trainable for layer in ours.parts())
@@ -638,6 +661,8 @@ def test_automatic_names_are_those_of_keras(keras):
             keras.Sequential(), keras.Sequential(), keras.layers.Dense(1), keras.layers.Flatten(),
             keras.layers.AveragePooling2D(2), keras.layers.Softmax(), keras.layers.InputLayer((1,)),
         ]  # fmt: skip
+        others = ("MyLayer", "HTTPServer2DBlock", "ABTest", "lower", "A", "X2Y", "Res_Block")
+        made += [type(name, (keras.layers.Layer,), {})() for name in others]
         return [layer.name for layer in made]
 
     assert named(cnn_ext) == named(keras)
