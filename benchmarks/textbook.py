@@ -53,7 +53,7 @@ def contestants(peers):
 def import_seconds(statement):
     """Median time of a statement in a fresh interpreter, measured inside it."""
     code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
-    times = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(10)]
+    times = [float(subprocess.check_output([sys.executable, "-P", "-c", code])) for _ in range(10)]
     return statistics.median(times)
 
 
