@@ -59,9 +59,9 @@ def one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
     """`value` if it is one of the choices, else a ValueError that lists them."""
     if isinstance(value, str) and value in choices:
         return value
+    hint = did_you_mean(value, choices) or "."
     raise ValueError(
-        f"{name} must be one of {', '.join(map(repr, choices))}"
-        f"{did_you_mean(value, choices)}. Received: {value!r}"
+        f"{name} must be one of {', '.join(map(repr, choices))}{hint} Received: {value!r}"
     )
 
 

@@ -709,3 +709,21 @@ def test_names_do_not_matter(tmp_path):
     )
     loaded.load_weights(path)
     assert_unchanged(loaded, everything(saved))
+
+
+def test_a_model_whose_layers_have_no_weights_yet_is_not_saved(tmp_path):
+    """Called by hand, the build of a subclassed model makes no weights of its layers."""
+
+    class Net(cnn_ext.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = cnn_ext.layers.Dense(2, name="inner")
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    net = Net()
+    net.build((None, 3))
+    with pytest.raises(ValueError, match=r"has no weights yet.*not built: inner"):
+        net.save_weights(tmp_path / "net.weights.h5")
+    assert not list(tmp_path.iterdir())

@@ -52,10 +52,11 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
         raise FileExistsError(
             f"{path} exists; pass overwrite=True to replace it. Received: overwrite={overwrite}"
         )
-    if not model.built:
+    unbuilt = [layer.name for layer in (model, *model.layers) if not layer.built]
+    if unbuilt:
         raise ValueError(
-            f"model '{model.name}' has no weights yet: give it an Input, call it on data or "
-            "build(input_shape) it before saving"
+            f"model '{model.name}' has no weights yet: give it an Input, or call it on data, "
+            f"before saving. Received: not built: {', '.join(unbuilt)}"
         )
     with _replacing(path) as temporary, h5py.File(temporary, "w") as file:
         for place, holder, variables in _holders(model):
