@@ -1,138 +1,188 @@
 """The gradient of a convolution by its weights, as a driver over outer_block.
 
 Each weight row (a tap and an input channel) is a sum over all output pixels of an input value times
-grad_y's channels: accumulators stay in registers over an image. The images are split into a number
-of chunks fixed by the sizes alone, each with a sum of its own; the sums are added in order.
+grad_y's channels: accumulators stay in registers over a unit of work, which is a band of rows of an
+image, or several small images, that fits L2. The units are split into a number of chunks fixed by
+the sizes alone, each with a sum of its own; the sums are added in order. Where there are few
+chunks, parts of the weight rows are tasks of their own, which splits no sum.
 """
-
-
-cdef void outer_panels(
-    const real* x, Py_ssize_t x_row, Py_ssize_t x_pixel, const real* grad, Py_ssize_t g_row,
-    Py_ssize_t g_pixel, const real* tail, Py_ssize_t rows, Py_ssize_t cols, real* w,
-    Py_ssize_t w_row, Py_ssize_t inner, Py_ssize_t channels,
-) noexcept nogil:
-    """w[r, c] += sum over rows x cols pixels of x[.., r] * grad[.., c], for r < inner.
-
-    `tail` holds the last, partly filled panel of channels, packed: [rows * cols][vectors * lanes].
-    """
-    cdef Py_ssize_t lane = lanes(w), done = 0, vectors, used, r, end
-    while done < channels:
-        vectors = min(MICRO_MAX_VECTORS, vectors_for(channels - done, lane))
-        used = min(vectors * lane, channels - done)
-        if used < vectors * lane:
-            grad, g_row, g_pixel = tail - done, cols * vectors * lane, vectors * lane
-        r = 0
-        while r < inner:
-            end = block_end(r, inner, block_rows(w, vectors))
-            outer_block(end - r, vectors, x + r, x_row, x_pixel, grad + done, g_row, g_pixel,
-                        rows, cols, w + r * w_row + done, w_row, used)
-            r = end
-        done += used
-
-
-cdef Py_ssize_t tail_start(Py_ssize_t channels, Py_ssize_t lane) noexcept nogil:
-    """First channel of the last panel if that is partly filled, else `channels`."""
-    return channels if channels % lane == 0 else (
-        channels // (MICRO_MAX_VECTORS * lane) * (MICRO_MAX_VECTORS * lane))
 
 
 cdef struct WeightSums:
     # The images, their gradients, and where the sums go: one total, or a partial sum a chunk.
-    const void* x
+    Source source
     const void* grad
+    void* total
     void* sums
     void* copies
-    void* tails
-    tap_run* runs
-    Halo halo
-    bint copied
-    Py_ssize_t n, h, w, c_in, c_out, oh, ow, groups, c_group, o_group
-    Py_ssize_t n_runs, row, x_row, x_pixel, tail_channel, chunks, size
+    Py_ssize_t* offsets  # of each weight row, from a window's first tap
+    Py_ssize_t c_out, o_group, oh, ow, stride_h, x_row, x_pixel
+    Py_ssize_t rows, size  # weight rows; and elements of all of them
+    Py_ssize_t images, bands, units, chunks, parts, copy_size
 
 
-cdef void sum_image(
-    WeightSums* s, Py_ssize_t n, real* sums, const real* image, const real* tail,
-    Py_ssize_t group, Py_ssize_t first_run, Py_ssize_t last_run,
+cdef void sum_unit(
+    const WeightSums* s, Py_ssize_t unit, real* sums, Py_ssize_t first_row, Py_ssize_t last_row,
+    real* copies,
 ) noexcept nogil:
-    """Add one image's share to some runs of weight rows."""
-    cdef Py_ssize_t r, k = 0
-    cdef const real* grad = <const real*> s.grad + n * s.oh * s.ow * s.c_out + group * s.o_group
-    for r in range(first_run):
-        k += s.runs[r].length
-    for r in range(first_run, last_run):
-        outer_panels(
-            image + group * s.c_group + s.runs[r].offset, s.x_row, s.x_pixel, grad,
-            s.ow * s.c_out, s.c_out, tail, s.oh, s.ow,
-            sums + k * s.c_out + group * s.o_group, s.c_out, s.runs[r].length, s.o_group)
-        k += s.runs[r].length
+    """Add one unit's share to some weight rows."""
+    cdef Py_ssize_t n = unit // s.bands * s.images, images = min(s.images, s.source.n - n), i
+    cdef Py_ssize_t band = unit % s.bands
+    cdef Py_ssize_t top = share(s.oh, band, s.bands), end = share(s.oh, band + 1, s.bands)
+    cdef Py_ssize_t lane = lanes(sums), group, done, vectors, used, r, block
+    cdef Py_ssize_t x_image = s.copy_size if s.source.copied else (
+        s.source.h * s.source.w * s.source.channels)
+    cdef const real* grad = <const real*> s.grad + (n * s.oh + top) * s.ow * s.c_out
+    cdef const real* x = copies
+    for i in range(images if s.source.copied else 1):
+        x = source_band(&s.source, n + i, top * s.stride_h,
+                        (end - top - 1) * s.stride_h + s.source.halo.span,
+                        copies + i * s.copy_size)
+    if s.source.copied:
+        x = copies
+    for group in range(1 if s.source.by_channel else s.source.groups):
+        done = 0
+        while done < s.o_group:
+            vectors = min(MICRO_MAX_VECTORS, vectors_for(s.o_group - done, lane))
+            used = min(vectors * lane, s.o_group - done)
+            if s.source.by_channel:
+                vectors, used = 1, s.c_out
+            r = first_row
+            while r < last_row:
+                block = block_end(r, last_row, block_rows(sums, vectors)) - r
+                for i in range(images):
+                    if s.source.by_channel:
+                        channel_outer(
+                            block, x + i * x_image, s.offsets + r, s.x_row, s.x_pixel,
+                            grad + i * s.oh * s.ow * s.c_out, s.ow * s.c_out, s.c_out, end - top,
+                            s.ow, sums + r * s.c_out, s.c_out, s.c_out)
+                    else:
+                        outer_block(
+                            block, vectors, x + i * x_image + group * s.source.group,
+                            s.offsets + r, s.x_row, s.x_pixel,
+                            grad + i * s.oh * s.ow * s.c_out + group * s.o_group + done,
+                            s.ow * s.c_out, s.c_out, end - top, s.ow,
+                            sums + r * s.c_out + group * s.o_group + done, s.c_out, used)
+                r += block
+            done += used
 
 
-cdef void sum_chunk(void* context, Py_ssize_t chunk, int worker, real* dtype) noexcept nogil:
-    """Add up the images of one chunk, in order, in a sum of its own."""
+cdef void weight_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Add up the units of one chunk, in order, for a part of the weight rows."""
     cdef WeightSums* s = <WeightSums*> context
-    cdef Py_ssize_t n, group, pixels = s.oh * s.ow
+    cdef Py_ssize_t chunk = task // s.parts, part = task % s.parts, unit
+    cdef Py_ssize_t first = share(s.rows, part, s.parts), last = share(s.rows, part + 1, s.parts)
     cdef real* sums = <real*> s.sums + chunk * s.size
-    cdef real* tail = <real*> s.tails + worker * pixels * MICRO_MAX_VECTORS * lanes(dtype)
-    cdef real* copy = NULL
-    cdef const real* image
-    memset(sums, 0, s.size * sizeof(real))
-    for n in range(share(s.n, chunk, s.chunks), share(s.n, chunk + 1, s.chunks)):
-        image = <const real*> s.x + n * s.h * s.w * s.c_in
-        if s.copied:
-            copy = <real*> s.copies + worker * s.halo.height * s.halo.width * s.c_in
-            copy_with_halo(image, s.h, s.w, s.c_in, &s.halo, copy)
-            image = copy
-        for group in range(s.groups):
-            if s.tail_channel < s.o_group:
-                pack_rows(<const real*> s.grad + n * pixels * s.c_out + group * s.o_group
-                          + s.tail_channel, s.c_out, 1, pixels, s.o_group - s.tail_channel,
-                          tail, 0, pixels)
-            sum_image(s, n, sums, image, tail, group, 0, s.n_runs)
+    memset(sums + first * s.c_out, 0, (last - first) * s.c_out * sizeof(real))
+    for unit in range(share(s.units, chunk, s.chunks), share(s.units, chunk + 1, s.chunks)):
+        sum_unit(s, unit, sums, first, last,
+                 <real*> s.copies + worker * s.images * s.copy_size)
 
 
-cdef void sum_chunk_f32(void* context, Py_ssize_t chunk, int worker) noexcept nogil:
-    sum_chunk[float](context, chunk, worker, NULL)
+cdef void weight_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    weight_task[float](context, task, worker, NULL)
 
 
-cdef void sum_chunk_f64(void* context, Py_ssize_t chunk, int worker) noexcept nogil:
-    sum_chunk[double](context, chunk, worker, NULL)
+cdef void weight_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    weight_task[double](context, task, worker, NULL)
+
+
+cdef struct Chunks:
+    # Sums of `size` elements, one behind the other.
+    const void* sums
+    void* total
+    Py_ssize_t chunks, size
+
+
+cdef void add_chunks_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Add a piece of the chunks' sums, in order."""
+    cdef Chunks* s = <Chunks*> context
+    cdef Py_ssize_t first = task * PIECE, count = min(PIECE, s.size - first), chunk, i
+    cdef const real* sums = <const real*> s.sums + first
+    cdef real* total = <real*> s.total + first
+    memcpy(total, sums, count * sizeof(real))
+    for chunk in range(1, s.chunks):
+        sums += s.size
+        for i in range(count):
+            total[i] += sums[i]
+
+
+cdef void add_chunks_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    add_chunks_task[float](context, task, worker, NULL)
+
+
+cdef void add_chunks_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    add_chunks_task[double](context, task, worker, NULL)
+
+
+cdef void add_chunks(
+    const real* sums, Py_ssize_t chunks, Py_ssize_t size, real* total
+) noexcept nogil:
+    cdef Chunks s
+    s.sums, s.total, s.chunks, s.size = sums, total, chunks, size
+    run_job(add_chunks_task_f32 if real is float else add_chunks_task_f64, &s,
+            (size + PIECE - 1) // PIECE, 8 * chunks * size, threads_get())
+
+
+cdef Py_ssize_t sum_chunks(Py_ssize_t units, Py_ssize_t size) noexcept nogil:
+    """Into how many sums the units are split: fixed by the sizes alone, never by the threads.
+
+    Each chunk costs a pass over the weights; 8 of them for a conv of 18,432 weights cost 3 % of
+    its time at 32 images, so large weights and small batches get fewer.
+    """
+    cdef Py_ssize_t chunks = 8
+    while chunks > 1 and (units < chunks or chunks * size > 2_000_000):
+        chunks //= 2
+    return chunks
+
+
+cdef WeightSums weight_sums(
+    const real* x, const real* grad_y, real* grad_weight, Geometry g
+) noexcept nogil:
+    """The sizes of the work and of its units; without memory yet."""
+    cdef Py_ssize_t row_bytes, threads = threads_get() if multiply_adds(g) >= SMALL else 1
+    cdef WeightSums s
+    s.source, s.grad, s.total = forward_source(x, g), grad_y, grad_weight
+    s.c_out, s.o_group, s.oh, s.ow = g.c_out, g.c_out // g.groups, g.oh, g.ow
+    s.stride_h, s.x_row, s.x_pixel = (
+        g.stride_h, g.stride_h * s.source.row, g.stride_w * s.source.pixel)
+    s.rows = g.kh * g.kw * s.source.group
+    s.size = s.rows * g.c_out
+    row_bytes = (s.x_row + g.ow * g.c_out) * sizeof(real)
+    s.bands = min(g.oh, vectors_for(g.oh * row_bytes, 2 * BAND_BYTES))
+    s.images = max(1, min(g.n, BAND_BYTES // (g.oh * row_bytes)))
+    s.units = (g.n + s.images - 1) // s.images * s.bands
+    s.chunks = sum_chunks(s.units, s.size)
+    s.parts = min(s.rows, vectors_for(2 * threads, s.chunks)) if s.chunks < 2 * threads else 1
+    s.copy_size = 0
+    if s.source.copied:
+        s.copy_size = ((g.oh + s.bands - 1) // s.bands * g.stride_h + s.source.halo.span
+                       ) * s.source.row
+    return s
 
 
 cdef int backward_weight(
     const real* x, const real* grad_y, real* grad_weight, Geometry g
 ) except -1 nogil:
-    cdef Py_ssize_t chunk, i
+    cdef Py_ssize_t kh, kw, c, row = 0
     cdef int workers = threads_get()
-    cdef WeightSums s
-    s.n, s.h, s.w, s.c_in, s.c_out, s.oh, s.ow = g.n, g.h, g.w, g.c_in, g.c_out, g.oh, g.ow
-    s.groups, s.c_group, s.o_group = g.groups, g.c_in // g.groups, g.c_out // g.groups
-    s.size = g.kh * g.kw * s.c_group * g.c_out
-    s.chunks = weight_chunks(s.n, s.size)
-    s.tail_channel = tail_start(s.o_group, lanes(grad_weight))
-    s.halo = forward_halo(g)
-    s.copied = needs_copy(&s.halo, g.h, g.w)
-    s.row = (s.halo.width if s.copied else g.w) * g.c_in
-    s.x_row, s.x_pixel = g.stride_h * s.row, g.stride_w * g.c_in
-    s.x, s.grad = x, grad_y
-    s.runs = <tap_run*> malloc(g.kh * g.kw * sizeof(tap_run))
-    s.tails = allocate(grad_weight, workers * g.oh * g.ow * MICRO_MAX_VECTORS * lanes(grad_weight))
-    s.copies = NULL
-    if s.copied:
-        s.copies = allocate_zeros(grad_weight, workers * s.halo.height * s.halo.width * g.c_in)
+    cdef WeightSums s = weight_sums(x, grad_y, grad_weight, g)
+    s.offsets = <Py_ssize_t*> malloc(s.rows * sizeof(Py_ssize_t))
+    s.copies = allocate(grad_weight, workers * s.images * s.copy_size)
     s.sums = grad_weight if s.chunks == 1 else allocate(grad_weight, s.chunks * s.size)
-    cdef int failed = (s.runs == NULL or s.tails == NULL or s.sums == NULL
-                       or (s.copied and s.copies == NULL))
+    cdef bint failed = s.offsets == NULL or s.copies == NULL or s.sums == NULL
     if not failed:
-        s.n_runs = forward_runs(g, s.row, s.runs)
-        run_job(sum_chunk_f32 if real is float else sum_chunk_f64, &s, s.chunks,
+        for kh in range(g.kh):
+            for kw in range(g.kw):
+                for c in range(s.source.group):
+                    s.offsets[row] = (
+                        window_offset(&s.source, g, kh, kw) + plane_offset(&s.source, c))
+                    row += 1
+        run_job(weight_task_f32 if real is float else weight_task_f64, &s, s.chunks * s.parts,
                 multiply_adds(g), workers)
         if s.chunks > 1:
-            memcpy(grad_weight, s.sums, s.size * sizeof(real))
-            for chunk in range(1, s.chunks):
-                for i in range(s.size):
-                    grad_weight[i] += (<real*> s.sums)[chunk * s.size + i]
-    free(s.runs)
-    free(s.tails)
+            add_chunks(<const real*> s.sums, s.chunks, s.size, grad_weight)
+    free(s.offsets)
     free(s.copies)
     if s.chunks > 1:
         free(s.sums)
@@ -141,21 +191,10 @@ cdef int backward_weight(
     return 0
 
 
-cdef Py_ssize_t weight_chunks(Py_ssize_t n, Py_ssize_t size) noexcept nogil:
-    """Into how many sums the images are split: fixed by the sizes alone, never by the threads.
-
-    Each chunk costs a pass over the weights; 8 of them for a conv of 18,432 weights cost 3 % of
-    its time at 32 images, so large weights and small batches get fewer.
-    """
-    cdef Py_ssize_t chunks = 8
-    while chunks > 1 and (n < 2 * chunks or (chunks > 2 and chunks * size > 2_000_000)):
-        chunks //= 2
-    return chunks if n > 1 else 1
-
-
 def conv2d_backward_weight_direct(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] grad_y,
     real[:, :, :, ::1] grad_weight, Geometry g
 ):
+    g = _pointwise_as_one_image(g)
     with nogil:
         backward_weight(&x[0, 0, 0, 0], &grad_y[0, 0, 0, 0], &grad_weight[0, 0, 0, 0], g)

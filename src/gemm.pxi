@@ -22,6 +22,27 @@ cdef void rows_times_panel(
         i = end
 
 
+cdef void outer_products(
+    const real* a, Py_ssize_t a_row, const real* b, Py_ssize_t b_row, Py_ssize_t k, real* c,
+    Py_ssize_t c_row, Py_ssize_t m, Py_ssize_t n,
+) noexcept nogil:
+    """c[i, j] += sum over k of a[k, i] * b[k, j], for i < m and j < n."""
+    cdef Py_ssize_t offsets[MICRO_MAX_ROWS]
+    cdef Py_ssize_t lane = lanes(c), done = 0, vectors, used, i, end
+    for i in range(MICRO_MAX_ROWS):
+        offsets[i] = i
+    while done < n:
+        vectors = min(MICRO_MAX_VECTORS, vectors_for(n - done, lane))
+        used = min(vectors * lane, n - done)
+        i = 0
+        while i < m:
+            end = block_end(i, m, block_rows(c, vectors))
+            outer_block(end - i, vectors, a + i, offsets, 0, a_row, b + done, 0, b_row, 1, k,
+                        c + i * c_row + done, c_row, used)
+            i = end
+        done += used
+
+
 cdef struct Product:
     # c (m, n) = a @ b: see the task functions for what of a and b is read how.
     const void* a
@@ -72,7 +93,7 @@ cdef void nt_task(void* context, Py_ssize_t task, int worker, real* dtype) noexc
     a.T is packed, which costs m * k where packing b.T would cost n * k.
     """
     cdef Product* p = <Product*> context
-    cdef Py_ssize_t lane = lanes(dtype), done = 0, vectors, used, width, i, end, r, j, first, count
+    cdef Py_ssize_t lane = lanes(dtype), done = 0, vectors, used, width, i, end, first, count
     cdef Py_ssize_t stop = min(p.n, (task + 1) * p.rows)
     cdef real* tile = <real*> p.tiles + worker * MICRO_MAX_ROWS * MICRO_MAX_VECTORS * lane
     cdef const real* panel
@@ -89,9 +110,7 @@ cdef void nt_task(void* context, Py_ssize_t task, int worker, real* dtype) noexc
                 rows_times_panel(<const real*> p.b + i * p.k + first, p.k, panel + first * width,
                                  width, tile, width, end - i, count, vectors, width, first > 0)
                 first += count
-            for j in range(used):
-                for r in range(end - i):
-                    (<real*> p.c)[(done + j) * p.n + i + r] = tile[r * width + j]
+            transpose(tile, width, end - i, used, <real*> p.c + done * p.n + i, p.n)
             i = end
         done += used
 
@@ -99,17 +118,13 @@ cdef void nt_task(void* context, Py_ssize_t task, int worker, real* dtype) noexc
 cdef void tn_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
     """Some rows of c = a.T @ b, as a sum of outer products over k."""
     cdef Product* p = <Product*> context
-    cdef Py_ssize_t lane = lanes(dtype), start = task * p.rows, first = 0, count
-    cdef Py_ssize_t rows = min(p.rows, p.m - start)
-    cdef Py_ssize_t tail_width = vectors_for(p.n - tail_start(p.n, lane), lane) * lane
+    cdef Py_ssize_t start = task * p.rows, rows = min(p.rows, p.m - start), first = 0, count
     cdef real* c = <real*> p.c + start * p.n
     memset(c, 0, rows * p.n * sizeof(real))
     while first < p.k:
         count = min(INNER, p.k - first)
-        outer_panels(<const real*> p.a + first * p.m + start, 0, p.m,
-                     <const real*> p.b + first * p.n, 0, p.n,
-                     <const real*> p.panels + first * tail_width,
-                     1, count, c, p.n, rows, p.n)
+        outer_products(<const real*> p.a + first * p.m + start, p.m,
+                       <const real*> p.b + first * p.n, p.n, count, c, p.n, rows, p.n)
         first += count
 
 
@@ -141,7 +156,7 @@ cdef int multiply(
     const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     bint transpose_a, bint transpose_b,
 ) except -1 nogil:
-    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(c), tail, tasks
+    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(c), tasks
     cdef int workers = threads_get()
     cdef Product p
     cdef bint few_rows = transpose_b and m * (k + n) < n * k
@@ -151,15 +166,12 @@ cdef int multiply(
     p.b_column = k if transpose_b else 1
     p.parts = 1
     p.rows = m
+    p.panels = NULL
     p.tiles = allocate(c, workers * MICRO_MAX_ROWS * width)
     if transpose_a:
-        tail = tail_start(n, lanes(c))
-        p.panels = allocate(c, k * width)
         p.rows = task_rows(m, MICRO_MAX_ROWS)
         tasks = vectors_for(m, p.rows)
         task = tn_task_f32 if real is float else tn_task_f64
-        if p.panels != NULL and tail < n:
-            pack_rows(b + tail, n, 1, k, n - tail, <real*> p.panels, 0, k)
     elif few_rows:
         p.panels = allocate(c, k * vectors_for(m, lanes(c)) * lanes(c))
         p.rows = task_rows(n, MICRO_MAX_ROWS)
@@ -173,7 +185,7 @@ cdef int multiply(
         p.parts = max(1, min(4 * workers // tasks, m // MICRO_MAX_ROWS))
         tasks *= p.parts
         task = nn_task_f32 if real is float else nn_task_f64
-    cdef bint failed = p.panels == NULL or p.tiles == NULL
+    cdef bint failed = p.tiles == NULL or (p.panels == NULL and not transpose_a)
     if not failed:
         run_job(task, &p, tasks, m * n * k, workers)
     free(p.panels)

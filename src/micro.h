@@ -69,12 +69,24 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
                                         ptrdiff_t n_runs, const REAL *w, ptrdiff_t w_row, REAL *y, \
                                         ptrdiff_t y_pixel, ptrdiff_t channels, int accumulate);    \
     /* w[r][c] += sum over i < rows, j < cols:                                                     \
-     *     x[i * x_row + j * x_pixel + r] * g[i * g_row + j * g_pixel + c];                        \
-     * w[r] is w_row apart; c < channels as above; g is readable over whole vectors. */            \
-    typedef void (*outer_block_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t x_pixel,        \
-                                         const REAL *g, ptrdiff_t g_row, ptrdiff_t g_pixel,        \
-                                         ptrdiff_t rows, ptrdiff_t cols, REAL *w, ptrdiff_t w_row, \
-                                         ptrdiff_t channels);                                      \
+     *     x[i * x_row + j * x_pixel + offset[r]] * g[i * g_row + j * g_pixel + c];                \
+     * w[r] is w_row apart; c < channels, which fills all vectors but the last. */                 \
+    typedef void (*outer_block_##SUFFIX)(                                                          \
+        const REAL *x, const ptrdiff_t *offset, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, \
+        ptrdiff_t g_row, ptrdiff_t g_pixel, ptrdiff_t rows, ptrdiff_t cols, REAL *w,               \
+        ptrdiff_t w_row, ptrdiff_t channels);                                                      \
+    /* y[p][c] = sum over taps t: x[p * x_pixel + taps[t].offset + c] * w[t][c], c < channels;     \
+     * w[t] is w_row apart, y[p] is y_pixel apart; x and w are readable over whole vectors. */     \
+    typedef void (*channel_block_##SUFFIX)(const REAL *x, ptrdiff_t x_pixel, const tap_run *taps,  \
+                                           ptrdiff_t n_taps, const REAL *w, ptrdiff_t w_row,       \
+                                           REAL *y, ptrdiff_t y_pixel, ptrdiff_t channels);        \
+    /* w[t][c] += sum over i < rows, j < cols:                                                     \
+     *     x[i * x_row + j * x_pixel + offset[t] + c] * g[i * g_row + j * g_pixel + c];            \
+     * w[t] is w_row apart; c < channels; x is readable over whole vectors. */                     \
+    typedef outer_block_##SUFFIX channel_outer_##SUFFIX;                                           \
+    /* y[c * y_row + r] = x[r * x_row + c], for r < rows and c < cols. */                          \
+    typedef void (*transpose_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,             \
+                                       ptrdiff_t cols, REAL *y, ptrdiff_t y_row);                  \
     /* One output pixel, with window->channels values at y and at argmax. The forward and gather   \
      * kernels read x and write y; the backward kernels read y, a gradient, and add to x. */       \
     typedef void (*pool_pixel_##SUFFIX)(REAL * x, REAL * y, int32_t *argmax,                       \
@@ -93,6 +105,9 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
         ptrdiff_t block_rows[MICRO_MAX_VECTORS];                                                   \
         conv_block_##SUFFIX conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                         \
         outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                       \
+        channel_block_##SUFFIX channel_block[MICRO_MAX_ROWS];                                      \
+        channel_outer_##SUFFIX channel_outer[MICRO_MAX_ROWS];                                      \
+        transpose_##SUFFIX transpose;                                                              \
         winograd_input_##SUFFIX winograd_input;                                                    \
         winograd_weight_##SUFFIX winograd_weight;                                                  \
         winograd_output_##SUFFIX winograd_output;                                                  \

@@ -39,19 +39,44 @@
 #define UP_TO_(n, X, v) UP_TO_##n(X, v)
 #define UP_TO(n, X, v) UP_TO_(n, X, v)
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define FIRST(count) ((1u << (count)) - 1)
+#define MASKED_LOAD_F32(p, count) _mm512_maskz_loadu_ps((__mmask16)FIRST(count), p)
+#define MASKED_LOAD_F64(p, count) _mm512_maskz_loadu_pd((__mmask8)FIRST(count), p)
+#define MASKED_STORE_F32(p, v, count) _mm512_mask_storeu_ps(p, (__mmask16)FIRST(count), (__m512)v)
+#define MASKED_STORE_F64(p, v, count) _mm512_mask_storeu_pd(p, (__mmask8)FIRST(count), (__m512d)v)
+#elif defined(__AVX2__)
+#include <immintrin.h>
+static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+#define FIRST(words) _mm256_loadu_si256((const __m256i *)(ones_then_zeros + 8 - (words)))
+#define MASKED_LOAD_F32(p, count) _mm256_maskload_ps(p, FIRST(count))
+#define MASKED_LOAD_F64(p, count) _mm256_maskload_pd(p, FIRST(2 * (count)))
+#define MASKED_STORE_F32(p, v, count) _mm256_maskstore_ps(p, FIRST(count), (__m256)v)
+#define MASKED_STORE_F64(p, v, count) _mm256_maskstore_pd(p, FIRST(2 * (count)), (__m256d)v)
+#endif
+
 #define REAL float
+#define LANE_INDEX int32_t
 #define SUFFIX f32
 #define SQRT sqrtf
+#define MASKED_LOAD MASKED_LOAD_F32
+#define MASKED_STORE MASKED_STORE_F32
 #include "micro_dtype.inl"
 #undef REAL
+#undef LANE_INDEX
 #undef SUFFIX
 #undef SQRT
+#undef MASKED_LOAD
+#undef MASKED_STORE
 
 #define REAL double
+#define LANE_INDEX int64_t
 #define SUFFIX f64
 #define SQRT sqrt
+#define MASKED_LOAD MASKED_LOAD_F64
+#define MASKED_STORE MASKED_STORE_F64
 #include "micro_dtype.inl"
-
 const micro_table PASTE_TABLE(ISA) = {
     .isa = QUOTE(ISA),
     .f32 = &PASTE(micro, f32, ISA),

@@ -51,13 +51,28 @@ cdef extern from "micro.h" nogil:
         const double* w, Py_ssize_t w_row, double* y, Py_ssize_t y_pixel, Py_ssize_t channels,
         int accumulate) noexcept
     ctypedef void (*outer_block_f32)(
-        const float* x, Py_ssize_t x_row, Py_ssize_t x_pixel, const float* g, Py_ssize_t g_row,
-        Py_ssize_t g_pixel, Py_ssize_t rows, Py_ssize_t cols, float* w, Py_ssize_t w_row,
+        const float* x, const Py_ssize_t* offset, Py_ssize_t x_row, Py_ssize_t x_pixel,
+        const float* g, Py_ssize_t g_row, Py_ssize_t g_pixel, Py_ssize_t rows, Py_ssize_t cols,
+        float* w, Py_ssize_t w_row, Py_ssize_t channels) noexcept
+    ctypedef void (*channel_block_f32)(
+        const float* x, Py_ssize_t x_pixel, const tap_run* taps, Py_ssize_t n_taps,
+        const float* w, Py_ssize_t w_row, float* y, Py_ssize_t y_pixel,
         Py_ssize_t channels) noexcept
+    ctypedef void (*transpose_f32)(
+        const float* x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t cols, float* y,
+        Py_ssize_t y_row) noexcept
     ctypedef void (*outer_block_f64)(
-        const double* x, Py_ssize_t x_row, Py_ssize_t x_pixel, const double* g, Py_ssize_t g_row,
-        Py_ssize_t g_pixel, Py_ssize_t rows, Py_ssize_t cols, double* w, Py_ssize_t w_row,
+        const double* x, const Py_ssize_t* offset, Py_ssize_t x_row, Py_ssize_t x_pixel,
+        const double* g, Py_ssize_t g_row, Py_ssize_t g_pixel, Py_ssize_t rows, Py_ssize_t cols,
+        double* w, Py_ssize_t w_row, Py_ssize_t channels) noexcept
+    ctypedef void (*channel_block_f64)(
+        const double* x, Py_ssize_t x_pixel, const tap_run* taps, Py_ssize_t n_taps,
+        const double* w, Py_ssize_t w_row, double* y, Py_ssize_t y_pixel,
         Py_ssize_t channels) noexcept
+    ctypedef void (*transpose_f64)(
+        const double* x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t cols, double* y,
+        Py_ssize_t y_row) noexcept
+
 
     ctypedef void (*pool_pixel_f32)(
         float* x, float* y, int32_t* argmax, const pool_window* window) noexcept
@@ -78,6 +93,9 @@ cdef extern from "micro.h" nogil:
         Py_ssize_t* block_rows
         conv_block_f32 conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         outer_block_f32 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        channel_block_f32 channel_block[MICRO_MAX_ROWS]
+        outer_block_f32 channel_outer[MICRO_MAX_ROWS]
+        transpose_f32 transpose
         winograd_input_f32 winograd_input
         winograd_weight_f32 winograd_weight
         winograd_output_f32 winograd_output
@@ -98,6 +116,9 @@ cdef extern from "micro.h" nogil:
         Py_ssize_t* block_rows
         conv_block_f64 conv_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         outer_block_f64 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
+        channel_block_f64 channel_block[MICRO_MAX_ROWS]
+        outer_block_f64 channel_outer[MICRO_MAX_ROWS]
+        transpose_f64 transpose
         winograd_input_f64 winograd_input
         winograd_weight_f64 winograd_weight
         winograd_output_f64 winograd_output
@@ -182,13 +203,47 @@ cdef inline void conv_block(
 
 
 cdef inline void outer_block(
-    Py_ssize_t rows, Py_ssize_t vectors, const real* x, Py_ssize_t x_row, Py_ssize_t x_pixel,
-    const real* g, Py_ssize_t g_row, Py_ssize_t g_pixel, Py_ssize_t n_rows, Py_ssize_t n_cols,
-    real* w, Py_ssize_t w_row, Py_ssize_t channels,
+    Py_ssize_t rows, Py_ssize_t vectors, const real* x, const Py_ssize_t* offset,
+    Py_ssize_t x_row, Py_ssize_t x_pixel, const real* g, Py_ssize_t g_row, Py_ssize_t g_pixel,
+    Py_ssize_t n_rows, Py_ssize_t n_cols, real* w, Py_ssize_t w_row, Py_ssize_t channels,
 ) noexcept nogil:
     if real is float:
         micro.f32.outer_block[vectors - 1][rows - 1](
-            x, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels)
+            x, offset, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels)
     else:
         micro.f64.outer_block[vectors - 1][rows - 1](
-            x, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels)
+            x, offset, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels)
+
+
+cdef inline void channel_block(
+    Py_ssize_t pixels, const real* x, Py_ssize_t x_pixel, const tap_run* taps, Py_ssize_t n_taps,
+    const real* w, Py_ssize_t w_row, real* y, Py_ssize_t y_pixel, Py_ssize_t channels,
+) noexcept nogil:
+    if real is float:
+        micro.f32.channel_block[pixels - 1](
+            x, x_pixel, taps, n_taps, w, w_row, y, y_pixel, channels)
+    else:
+        micro.f64.channel_block[pixels - 1](
+            x, x_pixel, taps, n_taps, w, w_row, y, y_pixel, channels)
+
+
+cdef inline void channel_outer(
+    Py_ssize_t taps, const real* x, const Py_ssize_t* offset, Py_ssize_t x_row,
+    Py_ssize_t x_pixel, const real* g, Py_ssize_t g_row, Py_ssize_t g_pixel, Py_ssize_t n_rows,
+    Py_ssize_t n_cols, real* w, Py_ssize_t w_row, Py_ssize_t channels,
+) noexcept nogil:
+    if real is float:
+        micro.f32.channel_outer[taps - 1](
+            x, offset, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels)
+    else:
+        micro.f64.channel_outer[taps - 1](
+            x, offset, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, w_row, channels)
+
+
+cdef inline void transpose(
+    const real* x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t cols, real* y, Py_ssize_t y_row,
+) noexcept nogil:
+    if real is float:
+        micro.f32.transpose(x, x_row, rows, cols, y, y_row)
+    else:
+        micro.f64.transpose(x, x_row, rows, cols, y, y_row)

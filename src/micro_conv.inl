@@ -39,24 +39,26 @@ static ALWAYS_INLINE void NAME(conv_block)(const int rows, const int vectors, co
 }
 
 static ALWAYS_INLINE void NAME(outer_block)(const int rows, const int vectors, const REAL *x,
-                                            ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g,
-                                            ptrdiff_t g_row, ptrdiff_t g_pixel, ptrdiff_t n_rows,
-                                            ptrdiff_t n_cols, REAL *w, ptrdiff_t w_row,
-                                            ptrdiff_t channels) {
+                                            const ptrdiff_t *offset, ptrdiff_t x_row,
+                                            ptrdiff_t x_pixel, const REAL *g, ptrdiff_t g_row,
+                                            ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols,
+                                            REAL *w, ptrdiff_t w_row, ptrdiff_t channels) {
+    const int full = channels == vectors * LANES ? vectors : vectors - 1;
+    const ptrdiff_t rest = channels - full * LANES;
+    const ptrdiff_t last = channels - (vectors - 1) * LANES;
     vec acc[MICRO_MAX_ROWS][MICRO_MAX_VECTORS] = {0};
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         const REAL *input = x + i * x_row;
         const REAL *grad = g + i * g_row;
         for (ptrdiff_t j = 0; j < n_cols; j++, input += x_pixel, grad += g_pixel) {
             vec value[MICRO_MAX_VECTORS];
-            UNROLL for (int v = 0; v < vectors; v++) value[v] = NAME(load)(grad + v * LANES);
+            UNROLL for (int v = 0; v < vectors - 1; v++) value[v] = NAME(load)(grad + v * LANES);
+            value[vectors - 1] = NAME(load_up_to)(grad + (vectors - 1) * LANES, last);
             UNROLL for (int r = 0; r < rows; r++) {
-                UNROLL for (int v = 0; v < vectors; v++) acc[r][v] += input[r] * value[v];
+                UNROLL for (int v = 0; v < vectors; v++) acc[r][v] += input[offset[r]] * value[v];
             }
         }
     }
-    const int full = channels == vectors * LANES ? vectors : vectors - 1;
-    const ptrdiff_t rest = channels - full * LANES;
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
             REAL *p = w + r * w_row + v * LANES;

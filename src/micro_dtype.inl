@@ -1,9 +1,11 @@
 /* Every body for one REAL, and its functions by block size. */
 #include "simd.h"
 
+#include "micro_channel.inl"
 #include "micro_conv.inl"
 #include "micro_pass.inl"
 #include "micro_pool.inl"
+#include "micro_transpose.inl"
 #include "micro_winograd.inl"
 
 #define CONV_BLOCK(rows, vectors)                                                                  \
@@ -15,19 +17,37 @@
     }
 #define OUTER_BLOCK(rows, vectors)                                                                 \
     static void NAME(outer_block_##rows##x##vectors)(                                              \
-        const REAL *x, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, ptrdiff_t g_row,         \
-        ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols, REAL *w, ptrdiff_t w_row,           \
-        ptrdiff_t channels) {                                                                      \
-        NAME(outer_block)(rows, vectors, x, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w,  \
-                          w_row, channels);                                                        \
+        const REAL *x, const ptrdiff_t *offset, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, \
+        ptrdiff_t g_row, ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols, REAL *w,           \
+        ptrdiff_t w_row, ptrdiff_t channels) {                                                     \
+        NAME(outer_block)(rows, vectors, x, offset, x_row, x_pixel, g, g_row, g_pixel, n_rows,     \
+                          n_cols, w, w_row, channels);                                             \
+    }
+#define CHANNEL_BLOCK(pixels, _)                                                                   \
+    static void NAME(channel_block_##pixels)(                                                      \
+        const REAL *x, ptrdiff_t x_pixel, const tap_run *taps, ptrdiff_t n_taps, const REAL *w,    \
+        ptrdiff_t w_row, REAL *y, ptrdiff_t y_pixel, ptrdiff_t channels) {                         \
+        NAME(channel_block)(pixels, x, x_pixel, taps, n_taps, w, w_row, y, y_pixel, channels);     \
+    }
+#define CHANNEL_OUTER(taps, _)                                                                     \
+    static void NAME(channel_outer_##taps)(                                                        \
+        const REAL *x, const ptrdiff_t *offset, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, \
+        ptrdiff_t g_row, ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols, REAL *w,           \
+        ptrdiff_t w_row, ptrdiff_t channels) {                                                     \
+        NAME(channel_outer)(taps, x, offset, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, \
+                            w_row, channels);                                                      \
     }
 UP_TO(ROWS_1, CONV_BLOCK, 1)
 UP_TO(ROWS_2, CONV_BLOCK, 2)
 UP_TO(ROWS_1, OUTER_BLOCK, 1)
 UP_TO(ROWS_2, OUTER_BLOCK, 2)
+UP_TO(ROWS_1, CHANNEL_BLOCK, )
+UP_TO(ROWS_1, CHANNEL_OUTER, )
 
 #define CONV_ENTRY(rows, vectors) NAME(conv_block_##rows##x##vectors),
 #define OUTER_ENTRY(rows, vectors) NAME(outer_block_##rows##x##vectors),
+#define CHANNEL_BLOCK_ENTRY(pixels, _) NAME(channel_block_##pixels),
+#define CHANNEL_OUTER_ENTRY(taps, _) NAME(channel_outer_##taps),
 #define MICRO_TYPE_(suffix) micro_##suffix
 #define MICRO_TYPE(suffix) MICRO_TYPE_(suffix)
 
@@ -36,6 +56,9 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
     .block_rows = {ROWS_1, ROWS_2},
     .conv_block = {{UP_TO(ROWS_1, CONV_ENTRY, 1)}, {UP_TO(ROWS_2, CONV_ENTRY, 2)}},
     .outer_block = {{UP_TO(ROWS_1, OUTER_ENTRY, 1)}, {UP_TO(ROWS_2, OUTER_ENTRY, 2)}},
+    .channel_block = {UP_TO(ROWS_1, CHANNEL_BLOCK_ENTRY, )},
+    .channel_outer = {UP_TO(ROWS_1, CHANNEL_OUTER_ENTRY, )},
+    .transpose = NAME(transpose),
     .winograd_input = NAME(winograd_input),
     .winograd_weight = NAME(winograd_weight),
     .winograd_output = NAME(winograd_output),
@@ -55,8 +78,12 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
 
 #undef CONV_BLOCK
 #undef OUTER_BLOCK
+#undef CHANNEL_BLOCK
+#undef CHANNEL_OUTER
 #undef CONV_ENTRY
 #undef OUTER_ENTRY
+#undef CHANNEL_BLOCK_ENTRY
+#undef CHANNEL_OUTER_ENTRY
 #undef MICRO_TYPE_
 #undef MICRO_TYPE
 #undef vec

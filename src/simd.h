@@ -19,7 +19,17 @@ static ALWAYS_INLINE void NAME(store)(REAL *p, vec v) {
     *(NAME(vec_unaligned) *)p = v;
 }
 
-/* The first `count` lanes from memory, the others zero. */
+/* The first `count` lanes from memory, the others zero. With masks instead of memcpy a 5x5
+ * convolution to 6 channels takes half the time on AVX-512. */
+#if defined(__AVX512F__) || defined(__AVX2__)
+static ALWAYS_INLINE vec NAME(load_partial)(const REAL *p, ptrdiff_t count) {
+    return (vec)MASKED_LOAD(p, count);
+}
+
+static ALWAYS_INLINE void NAME(store_partial)(REAL *p, vec v, ptrdiff_t count) {
+    MASKED_STORE(p, v, count);
+}
+#else
 static ALWAYS_INLINE vec NAME(load_partial)(const REAL *p, ptrdiff_t count) {
     vec v = {0};
     memcpy(&v, p, (size_t)count * sizeof(REAL));
@@ -28,4 +38,14 @@ static ALWAYS_INLINE vec NAME(load_partial)(const REAL *p, ptrdiff_t count) {
 
 static ALWAYS_INLINE void NAME(store_partial)(REAL *p, vec v, ptrdiff_t count) {
     memcpy(p, &v, (size_t)count * sizeof(REAL));
+}
+#endif
+
+/* The same for a count of up to all lanes. */
+static ALWAYS_INLINE vec NAME(load_up_to)(const REAL *p, ptrdiff_t count) {
+#if defined(__AVX512F__)
+    return NAME(load_partial)(p, count);
+#else
+    return count >= LANES ? NAME(load)(p) : NAME(load_partial)(p, count);
+#endif
 }
