@@ -87,6 +87,9 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
     /* y[c * y_row + r] = x[r * x_row + c], for r < rows and c < cols. */                          \
     typedef void (*transpose_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,             \
                                        ptrdiff_t cols, REAL *y, ptrdiff_t y_row);                  \
+    /* y[i] += the sum of x[offset[t] + i] over t < count, for i < length, a multiple of lanes. */  \
+    typedef void (*sum_shifted_##SUFFIX)(const REAL *x, const ptrdiff_t *offset, ptrdiff_t count,  \
+                                         REAL *y, ptrdiff_t length);                               \
     /* One output pixel, with window->channels values at y and at argmax. The forward and gather   \
      * kernels read x and write y; the backward kernels read y, a gradient, and add to x. */       \
     typedef void (*pool_pixel_##SUFFIX)(REAL * x, REAL * y, int32_t *argmax,                       \
@@ -99,6 +102,12 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
                                              REAL *u, ptrdiff_t step);                             \
     typedef void (*winograd_output_##SUFFIX)(const REAL *m, ptrdiff_t step, ptrdiff_t channels,    \
                                              REAL *y, ptrdiff_t y_row, ptrdiff_t y_pixel);         \
+    /* Row i < 4 of a transformed tile of x or of grad_y: four arrays, `step` apart. */            \
+    typedef void (*winograd_row_##SUFFIX)(ptrdiff_t i, const REAL *x, ptrdiff_t x_row,             \
+                                          ptrdiff_t x_pixel, ptrdiff_t channels, REAL *v,          \
+                                          ptrdiff_t step);                                         \
+    typedef void (*winograd_grad_weight_##SUFFIX)(const REAL *u, ptrdiff_t step,                   \
+                                                  ptrdiff_t channels, REAL *w, ptrdiff_t tap);     \
     typedef struct {                                                                               \
         ptrdiff_t lanes; /* elements of a vector */                                                \
         /* [vectors - 1][rows - 1]; with v + 1 vectors there are block_rows[v] of them */          \
@@ -108,9 +117,13 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
         channel_block_##SUFFIX channel_block[MICRO_MAX_ROWS];                                      \
         channel_outer_##SUFFIX channel_outer[MICRO_MAX_ROWS];                                      \
         transpose_##SUFFIX transpose;                                                              \
+        sum_shifted_##SUFFIX sum_shifted;                                                          \
         winograd_input_##SUFFIX winograd_input;                                                    \
         winograd_weight_##SUFFIX winograd_weight;                                                  \
         winograd_output_##SUFFIX winograd_output;                                                  \
+        winograd_row_##SUFFIX winograd_input_row;                                                  \
+        winograd_row_##SUFFIX winograd_grad_row;                                                   \
+        winograd_grad_weight_##SUFFIX winograd_grad_weight;                                        \
         pass_function passes[PASS_OPS];                                                            \
         pool_pixel_##SUFFIX pool[POOL_OPS];                                                        \
     } micro_##SUFFIX;

@@ -74,8 +74,14 @@ cdef extern from "micro.h" nogil:
         Py_ssize_t y_row) noexcept
 
 
+    ctypedef void (*sum_shifted_f32)(
+        const float* x, const Py_ssize_t* offset, Py_ssize_t count, float* y,
+        Py_ssize_t length) noexcept
     ctypedef void (*pool_pixel_f32)(
         float* x, float* y, int32_t* argmax, const pool_window* window) noexcept
+    ctypedef void (*sum_shifted_f64)(
+        const double* x, const Py_ssize_t* offset, Py_ssize_t count, double* y,
+        Py_ssize_t length) noexcept
     ctypedef void (*pool_pixel_f64)(
         double* x, double* y, int32_t* argmax, const pool_window* window) noexcept
 
@@ -88,6 +94,12 @@ cdef extern from "micro.h" nogil:
         const float* m, Py_ssize_t step, Py_ssize_t channels, float* y, Py_ssize_t y_row,
         Py_ssize_t y_pixel) noexcept
 
+    ctypedef void (*winograd_row_f32)(
+        Py_ssize_t i, const float* x, Py_ssize_t x_row, Py_ssize_t x_pixel, Py_ssize_t channels,
+        float* v, Py_ssize_t step) noexcept
+    ctypedef void (*winograd_grad_weight_f32)(
+        const float* u, Py_ssize_t step, Py_ssize_t channels, float* w, Py_ssize_t tap) noexcept
+
     ctypedef struct micro_f32:
         Py_ssize_t lanes
         Py_ssize_t* block_rows
@@ -96,9 +108,13 @@ cdef extern from "micro.h" nogil:
         channel_block_f32 channel_block[MICRO_MAX_ROWS]
         outer_block_f32 channel_outer[MICRO_MAX_ROWS]
         transpose_f32 transpose
+        sum_shifted_f32 sum_shifted
         winograd_input_f32 winograd_input
         winograd_weight_f32 winograd_weight
         winograd_output_f32 winograd_output
+        winograd_row_f32 winograd_input_row
+        winograd_row_f32 winograd_grad_row
+        winograd_grad_weight_f32 winograd_grad_weight
         pass_function passes[PASS_OPS]
         pool_pixel_f32 pool[POOL_OPS]
 
@@ -111,6 +127,12 @@ cdef extern from "micro.h" nogil:
         const double* m, Py_ssize_t step, Py_ssize_t channels, double* y, Py_ssize_t y_row,
         Py_ssize_t y_pixel) noexcept
 
+    ctypedef void (*winograd_row_f64)(
+        Py_ssize_t i, const double* x, Py_ssize_t x_row, Py_ssize_t x_pixel, Py_ssize_t channels,
+        double* v, Py_ssize_t step) noexcept
+    ctypedef void (*winograd_grad_weight_f64)(
+        const double* u, Py_ssize_t step, Py_ssize_t channels, double* w, Py_ssize_t tap) noexcept
+
     ctypedef struct micro_f64:
         Py_ssize_t lanes
         Py_ssize_t* block_rows
@@ -119,9 +141,13 @@ cdef extern from "micro.h" nogil:
         channel_block_f64 channel_block[MICRO_MAX_ROWS]
         outer_block_f64 channel_outer[MICRO_MAX_ROWS]
         transpose_f64 transpose
+        sum_shifted_f64 sum_shifted
         winograd_input_f64 winograd_input
         winograd_weight_f64 winograd_weight
         winograd_output_f64 winograd_output
+        winograd_row_f64 winograd_input_row
+        winograd_row_f64 winograd_grad_row
+        winograd_grad_weight_f64 winograd_grad_weight
         pass_function passes[PASS_OPS]
         pool_pixel_f64 pool[POOL_OPS]
 

@@ -105,3 +105,14 @@ PASS(adam_update) {
 #undef READ
 #undef WRITE
 #undef SLOT
+
+/* y[i] += the sum of x[offset[t] + i] over t < count, for i < length, a multiple of LANES. */
+static void NAME(sum_shifted)(const REAL *x, const ptrdiff_t *offset, ptrdiff_t count, REAL *y,
+                              ptrdiff_t length) {
+    for (ptrdiff_t i = 0; i < length; i += LANES) {
+        vec sum = NAME(load)(y + i);
+        for (ptrdiff_t t = 0; t < count; t++)
+            sum += NAME(load)(x + offset[t] + i);
+        NAME(store)(y + i, sum);
+    }
+}

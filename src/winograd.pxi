@@ -6,164 +6,172 @@ pixels (Lavin & Gray 2016, "Fast algorithms for convolutional neural networks").
 the input is the same sum over grad_y with turned weights. Its error against float64 is no larger
 than the direct sum's: each product is of fewer terms.
 
-A task is some rows of tiles of one image, few enough for their transforms to stay in L2.
+A task is some rows of tiles of one image, few enough for their transforms to stay in L2; or, where
+there are few images, some panels of output channels of them.
 """
 
 
 cdef enum:
     TILES = 64        # of a task, about
-    WEIGHT_ROWS = 16  # input channels whose weights are transformed at a time
+    WEIGHT_ROWS = 16  # input channels whose weights one task transforms
     APART = 32        # between the sixteen arrays: at multiples of 4 KB they share cache sets
 
 
 cdef struct Winograd:
-    const void* x
+    Source source
+    const void* weight
     void* y
     void* panels   # the transformed weights: sixteen times [panel][channel in][lane]
-    void* scratch  # for each worker: a padded tile, transformed tiles, their products
-    Py_ssize_t h, w, c_in, oh, ow, c_out, pad_top, pad_left
-    Py_ssize_t tile_rows, tile_cols, rows, chunks, panel_size, scratch_size
+    void* scratch  # for each worker: a band of x, transformed tiles, their products
+    Py_ssize_t c_in, oh, ow, c_out
+    Py_ssize_t tile_rows, tile_cols, rows, bands, panel_parts
+    Py_ssize_t panel_size, copy_size, scratch_size
 
 
-cdef void transform_tile(
-    const Winograd* s, const real* image, Py_ssize_t top, Py_ssize_t left, real* padded, real* v,
-    Py_ssize_t step,
+cdef Source tile_source(
+    const real* images, Py_ssize_t n, Py_ssize_t h, Py_ssize_t w, Py_ssize_t channels,
+    Py_ssize_t top, Py_ssize_t left, Py_ssize_t tile_rows, Py_ssize_t tile_cols, Py_ssize_t size,
 ) noexcept nogil:
-    """Transform the 4x4 pixels from (top, left), zero where they lie outside the image."""
-    cdef const real* x = image + (top * s.w + left) * s.c_in
-    cdef Py_ssize_t x_row = s.w * s.c_in, i, first, last
-    if top < 0 or left < 0 or top + 4 > s.h or left + 4 > s.w:
-        memset(padded, 0, 16 * s.c_in * sizeof(real))
-        first, last = max(0, -left), min(4, s.w - left)
-        for i in range(max(0, -top), min(4, s.h - top)):
-            if last > first:
-                memcpy(padded + (4 * i + first) * s.c_in, x + i * x_row + first * s.c_in,
-                       (last - first) * s.c_in * sizeof(real))
-        x, x_row = padded, 4 * s.c_in
-    if real is float:
-        micro.f32.winograd_input(x, x_row, s.c_in, s.c_in, v, step)
-    else:
-        micro.f64.winograd_input(x, x_row, s.c_in, s.c_in, v, step)
+    """Images as tiles of size x size pixels, two apart, lie over them, the first `top` rows above
+    and `left` columns before."""
+    cdef Source s
+    s.images, s.n, s.h, s.w, s.channels = images, n, h, w, channels
+    s.halo.top, s.halo.left, s.halo.span = top, left, size
+    s.halo.height, s.halo.width = 2 * (tile_rows - 1) + size, 2 * (tile_cols - 1) + size
+    lay_out(&s, 1, channels, <real*> images)
+    return s
 
 
 cdef void place_tile(
-    const Winograd* s, const real* m, Py_ssize_t step, real* image, Py_ssize_t i, Py_ssize_t j,
-    real* square,
+    const Winograd* s, const real* m, Py_ssize_t step, Py_ssize_t channels, real* image,
+    Py_ssize_t i, Py_ssize_t j, real* square,
 ) noexcept nogil:
-    """Write the 2x2 output pixels from (i, j), those of them that lie in the image."""
+    """Write some channels of the 2x2 output pixels from (i, j), those that lie in the image."""
     cdef real* y = image + (i * s.ow + j) * s.c_out
-    cdef Py_ssize_t y_row = s.ow * s.c_out, row
+    cdef Py_ssize_t y_row = s.ow * s.c_out, row, col
     cdef bint inside = i + 2 <= s.oh and j + 2 <= s.ow
     cdef real* target = y if inside else square
     if real is float:
-        micro.f32.winograd_output(
-            m, step, s.c_out, target, y_row if inside else 2 * s.c_out, s.c_out)
+        micro.f32.winograd_output(m, step, channels, target, y_row if inside else 2 * channels,
+                                  s.c_out if inside else channels)
     else:
-        micro.f64.winograd_output(
-            m, step, s.c_out, target, y_row if inside else 2 * s.c_out, s.c_out)
+        micro.f64.winograd_output(m, step, channels, target, y_row if inside else 2 * channels,
+                                  s.c_out if inside else channels)
     if not inside:
         for row in range(min(2, s.oh - i)):
-            memcpy(y + row * y_row, square + 2 * row * s.c_out,
-                   min(2, s.ow - j) * s.c_out * sizeof(real))
+            for col in range(min(2, s.ow - j)):
+                memcpy(y + row * y_row + col * s.c_out, square + (2 * row + col) * channels,
+                       channels * sizeof(real))
 
 
-cdef void winograd_rows(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+cdef void winograd_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
     cdef Winograd* s = <Winograd*> context
-    cdef Py_ssize_t n = task // s.chunks, first = task % s.chunks * s.rows
-    cdef Py_ssize_t count = min(s.rows, s.tile_rows - first) * s.tile_cols
-    cdef Py_ssize_t lane = lanes(dtype), tile, xi, done, vectors, used
-    cdef const real* image = <const real*> s.x + n * s.h * s.w * s.c_in
-    cdef real* target = <real*> s.y + n * s.oh * s.ow * s.c_out
-    cdef real* padded = <real*> s.scratch + worker * s.scratch_size
-    cdef real* v = padded + 16 * max(s.c_in, s.c_out)
-    cdef real* m = v + 16 * (s.rows * s.tile_cols * s.c_in + APART)
-    cdef Py_ssize_t v_step = count * s.c_in + APART, m_step = count * s.c_out + APART
+    cdef Py_ssize_t part = task % s.panel_parts, band = task // s.panel_parts % s.bands
+    cdef Py_ssize_t n = task // (s.panel_parts * s.bands)
+    cdef Py_ssize_t top = share(s.tile_rows, band, s.bands)
+    cdef Py_ssize_t rows = share(s.tile_rows, band + 1, s.bands) - top
+    cdef Py_ssize_t count = rows * s.tile_cols, lane = lanes(dtype), width = (
+        MICRO_MAX_VECTORS * lanes(dtype))
+    cdef Py_ssize_t panels = vectors_for(s.c_out, width)
+    cdef Py_ssize_t first = share(panels, part, s.panel_parts) * width
+    cdef Py_ssize_t channels = min(
+        s.c_out, share(panels, part + 1, s.panel_parts) * width) - first
+    cdef Py_ssize_t v_step = count * s.c_in + APART, m_step = count * channels + APART
+    cdef Py_ssize_t tile, xi, done, vectors, used
+    cdef real* copy = <real*> s.scratch + worker * s.scratch_size
+    cdef real* square = copy + s.copy_size
+    cdef real* v = square + 4 * s.c_out
+    cdef real* m = v + 16 * v_step
+    cdef const real* x = source_band(&s.source, n, 2 * top, 2 * rows + 2, copy)
+    cdef const real* pixels
     for tile in range(count):
-        transform_tile(s, image, 2 * (first + tile // s.tile_cols) - s.pad_top,
-                       2 * (tile % s.tile_cols) - s.pad_left, padded, v + tile * s.c_in, v_step)
+        pixels = x + 2 * (tile // s.tile_cols * s.source.row + tile % s.tile_cols * s.c_in)
+        if real is float:
+            micro.f32.winograd_input(pixels, s.source.row, s.c_in, s.c_in, v + tile * s.c_in,
+                                     v_step)
+        else:
+            micro.f64.winograd_input(pixels, s.source.row, s.c_in, s.c_in, v + tile * s.c_in,
+                                     v_step)
     for xi in range(16):
         done = 0
-        while done < s.c_out:
-            vectors = min(MICRO_MAX_VECTORS, vectors_for(s.c_out - done, lane))
-            used = min(vectors * lane, s.c_out - done)
+        while done < channels:
+            vectors = min(MICRO_MAX_VECTORS, vectors_for(channels - done, lane))
+            used = min(vectors * lane, channels - done)
             rows_times_panel(
                 v + xi * v_step, s.c_in,
-                <const real*> s.panels + xi * s.panel_size + done * s.c_in, vectors * lane,
-                m + xi * m_step + done, s.c_out, count, s.c_in, vectors, used, False)
+                <const real*> s.panels + xi * s.panel_size + (first + done) * s.c_in,
+                vectors * lane, m + xi * m_step + done, channels, count, s.c_in, vectors, used,
+                False)
             done += used
     for tile in range(count):
-        place_tile(s, m + tile * s.c_out, m_step, target, 2 * (first + tile // s.tile_cols),
-                   2 * (tile % s.tile_cols), padded)
+        place_tile(
+            s, m + tile * channels, m_step, channels,
+            <real*> s.y + n * s.oh * s.ow * s.c_out + first,
+            2 * (top + tile // s.tile_cols), 2 * (tile % s.tile_cols), square)
 
 
-cdef void winograd_rows_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
-    winograd_rows[float](context, task, worker, NULL)
+cdef void winograd_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    winograd_task[float](context, task, worker, NULL)
 
 
-cdef void winograd_rows_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
-    winograd_rows[double](context, task, worker, NULL)
+cdef void winograd_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    winograd_task[double](context, task, worker, NULL)
 
 
-cdef void transform_weights(
-    const real* weight, Py_ssize_t c_in, Py_ssize_t c_out, real* rows, real* panels,
-    Py_ssize_t panel_size,
-) noexcept nogil:
-    """Transform weight (3, 3, c_in, c_out), some input channels at a time, and pack the results.
-
-    `rows` has room for sixteen transformed rows of c_out for each of WEIGHT_ROWS channels.
-    """
-    cdef Py_ssize_t first = 0, count, c, xi, step = WEIGHT_ROWS * c_out + APART
-    while first < c_in:
-        count = min(WEIGHT_ROWS, c_in - first)
-        for c in range(count):
+cdef void weights_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Transform the weights of WEIGHT_ROWS input channels into their places in the panels."""
+    cdef Winograd* s = <Winograd*> context
+    cdef Py_ssize_t lane = lanes(dtype), width = MICRO_MAX_VECTORS * lanes(dtype), c, done, used
+    cdef const real* weight
+    cdef real* panel
+    for c in range(task * WEIGHT_ROWS, min(s.c_in, (task + 1) * WEIGHT_ROWS)):
+        done = 0
+        while done < s.c_out:
+            used = min(width, s.c_out - done)
+            weight = <const real*> s.weight + c * s.c_out + done
+            panel = (<real*> s.panels + done * s.c_in + c * vectors_for(used, lane) * lane)
             if real is float:
-                micro.f32.winograd_weight(weight + (first + c) * c_out, c_in * c_out, c_out,
-                                          rows + c * c_out, step)
+                micro.f32.winograd_weight(weight, s.c_in * s.c_out, used, panel, s.panel_size)
             else:
-                micro.f64.winograd_weight(weight + (first + c) * c_out, c_in * c_out, c_out,
-                                          rows + c * c_out, step)
-        for xi in range(16):
-            pack_rows(rows + xi * step, c_out, 1, count, c_out, panels + xi * panel_size,
-                      first, c_in)
-        first += count
+                micro.f64.winograd_weight(weight, s.c_in * s.c_out, used, panel, s.panel_size)
+            done += used
 
 
-cdef void turn_weights(
-    const real* weight, Py_ssize_t c_in, Py_ssize_t c_out, real* turned
-) noexcept nogil:
-    """The weights (3, 3, c_out, c_in) that grad_y is slid over with; in blocks, for the cache."""
-    cdef Py_ssize_t tap, i, o, first
-    cdef real* target
-    for tap in range(9):
-        target = turned + (8 - tap) * c_out * c_in
-        for first in range(0, c_in, 16):
-            for o in range(c_out):
-                for i in range(first, min(c_in, first + 16)):
-                    target[o * c_in + i] = weight[(tap * c_in + i) * c_out + o]
+cdef void weights_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    weights_task[float](context, task, worker, NULL)
+
+
+cdef void weights_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    weights_task[double](context, task, worker, NULL)
 
 
 cdef int winograd(
-    const real* x, const real* weight, real* y, Winograd* s, Py_ssize_t n
+    const real* x, const real* weight, real* y, Winograd* s, Py_ssize_t n, Py_ssize_t h,
+    Py_ssize_t w, Py_ssize_t pad_top, Py_ssize_t pad_left,
 ) except -1 nogil:
-    """y = the sum over 3x3 windows of x, for sizes and padding as in s."""
-    cdef Py_ssize_t lane = lanes(y)
-    cdef int workers = threads_get()
-    s.x, s.y = x, y
+    """y = the sum over 3x3 windows of x, for the channels and output sizes in s."""
+    cdef Py_ssize_t lane = lanes(y), work = n * s.oh * s.ow * s.c_in * s.c_out * 4, wanted
+    cdef int threads = threads_get() if work >= SMALL else 1
+    s.weight, s.y = weight, y
     s.tile_rows, s.tile_cols = (s.oh + 1) // 2, (s.ow + 1) // 2
-    s.rows = min(s.tile_rows, max(1, TILES // s.tile_cols))
-    s.chunks = (s.tile_rows + s.rows - 1) // s.rows
-    s.panel_size = s.c_in * vectors_for(s.c_out, lane) * lane
-    s.scratch_size = 16 * max(
-        WEIGHT_ROWS * s.c_out + APART,
-        max(s.c_in, s.c_out) + s.rows * s.tile_cols * (s.c_in + s.c_out) + 2 * APART)
+    s.source = tile_source(x, n, h, w, s.c_in, pad_top, pad_left, s.tile_rows, s.tile_cols, 4)
+    s.bands = vectors_for(s.tile_rows, max(1, TILES // s.tile_cols))
+    wanted = vectors_for(2 * threads, n * s.bands)
+    s.panel_parts = min(vectors_for(s.c_out, MICRO_MAX_VECTORS * lane), wanted)
+    s.bands = min(s.tile_rows, s.bands * vectors_for(wanted, s.panel_parts))
+    s.rows = (s.tile_rows + s.bands - 1) // s.bands
+    s.panel_size = s.c_in * vectors_for(s.c_out, lane) * lane + APART
+    s.copy_size = (2 * s.rows + 2) * s.source.row if s.source.copied else 0
+    s.scratch_size = s.copy_size + 4 * s.c_out + 16 * (
+        s.rows * s.tile_cols * (s.c_in + s.c_out) + 2 * APART)
     s.panels = allocate(y, 16 * s.panel_size)
-    s.scratch = allocate(y, workers * s.scratch_size)
+    s.scratch = allocate(y, threads * s.scratch_size)
     cdef bint failed = s.panels == NULL or s.scratch == NULL
     if not failed:
-        transform_weights(weight, s.c_in, s.c_out, <real*> s.scratch, <real*> s.panels,
-                          s.panel_size)
-        run_job(winograd_rows_f32 if real is float else winograd_rows_f64, s, n * s.chunks,
-                n * s.oh * s.ow * s.c_in * s.c_out * 4, workers)
+        run_job(weights_task_f32 if real is float else weights_task_f64, s,
+                vectors_for(s.c_in, WEIGHT_ROWS), 100 * s.c_in * s.c_out, threads)
+        run_job(winograd_task_f32 if real is float else winograd_task_f64, s,
+                n * s.bands * s.panel_parts, work, threads)
     free(s.panels)
     free(s.scratch)
     if failed:
@@ -175,10 +183,32 @@ def conv2d_forward_winograd(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] weight, real[:, :, :, ::1] y, Geometry g
 ):
     cdef Winograd s
-    s.h, s.w, s.c_in, s.oh, s.ow, s.c_out = g.h, g.w, g.c_in, g.oh, g.ow, g.c_out
-    s.pad_top, s.pad_left = g.pad_top, g.pad_left
+    s.c_in, s.oh, s.ow, s.c_out = g.c_in, g.oh, g.ow, g.c_out
     with nogil:
-        winograd(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], &s, g.n)
+        winograd(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], &s, g.n, g.h, g.w,
+                 g.pad_top, g.pad_left)
+
+
+cdef struct Turning:
+    const void* weight
+    void* turned
+    Py_ssize_t c_in, c_out
+
+
+cdef void turn_task(void* context, Py_ssize_t tap, int worker, real* dtype) noexcept nogil:
+    """One tap of the weights (3, 3, c_out, c_in) that grad_y is slid over with."""
+    cdef Turning* s = <Turning*> context
+    cdef Py_ssize_t size = s.c_in * s.c_out
+    transpose(<const real*> s.weight + tap * size, s.c_out, s.c_in, s.c_out,
+              <real*> s.turned + (8 - tap) * size, s.c_in)
+
+
+cdef void turn_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    turn_task[float](context, task, worker, NULL)
+
+
+cdef void turn_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    turn_task[double](context, task, worker, NULL)
 
 
 def conv2d_backward_input_winograd(
@@ -186,15 +216,19 @@ def conv2d_backward_input_winograd(
     real[:, :, :, ::1] grad_x, Geometry g
 ):
     cdef Winograd s
+    cdef Turning turning
     cdef real* turned = allocate(&grad_x[0, 0, 0, 0], 9 * g.c_in * g.c_out)
     if turned == NULL:
         raise MemoryError("conv2d_backward_input: no memory for turned weights")
-    s.h, s.w, s.c_in, s.oh, s.ow, s.c_out = g.oh, g.ow, g.c_out, g.h, g.w, g.c_in
-    s.pad_top, s.pad_left = 2 - g.pad_top, 2 - g.pad_left
+    turning.weight, turning.turned = &weight[0, 0, 0, 0], turned
+    turning.c_in, turning.c_out = g.c_in, g.c_out
+    s.c_in, s.oh, s.ow, s.c_out = g.c_out, g.h, g.w, g.c_in
     try:
         with nogil:
-            turn_weights(&weight[0, 0, 0, 0], g.c_in, g.c_out, turned)
-            winograd(&grad_y[0, 0, 0, 0], <const real*> turned, &grad_x[0, 0, 0, 0], &s, g.n)
+            run_job(turn_task_f32 if real is float else turn_task_f64, &turning, 9,
+                    50 * g.c_in * g.c_out, threads_get())
+            winograd(&grad_y[0, 0, 0, 0], <const real*> turned, &grad_x[0, 0, 0, 0], &s, g.n,
+                     g.oh, g.ow, 2 - g.pad_top, 2 - g.pad_left)
     finally:
         free(turned)
 
