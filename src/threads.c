@@ -41,8 +41,8 @@ static struct {
 } pool;
 
 static pthread_mutex_t one_job = PTHREAD_MUTEX_INITIALIZER;
-static int threads = 1; /* wanted, the caller included */
-static int started;     /* workers running */
+static atomic_int threads = 1; /* wanted, the caller included */
+static int started;            /* workers running */
 
 static inline void pause_briefly(void) {
 #if defined(__x86_64__) || defined(__i386__)
