@@ -4,6 +4,8 @@ Read once, on import:
 
 - `CNN_EXT_NUM_THREADS`, else `OMP_NUM_THREADS`: how many threads the kernels use.
 - `CNN_EXT_ISA`: the instruction set they use, `generic`, `avx2`, `avx512` or `neon`.
+- `CNN_EXT_VERBOSE`: `1` tells on stderr which kernel served which sizes, each once; `2` tells
+  every call.
 """
 
 from __future__ import annotations

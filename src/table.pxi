@@ -84,13 +84,17 @@ def use_kernels(name):
 cdef object run_kernel(str operation, dtype, tuple arrays, tuple sizes):
     """Run the first row that serves these sizes, with denormals flushed."""
     cdef unsigned long long state
+    cdef double started
     serving = [row for row in ROWS[operation] if row.serves(*sizes)]
     row = next((row for row in serving if row.name == _only), serving[0])
+    started = time.perf_counter() if verbose else 0
     state = flush_denormals_enter()
     try:
         row.run[dtype.name](*arrays, *sizes)
     finally:
         flush_denormals_leave(state)
+    if verbose:
+        tell(operation, row.name, dtype.name, arrays, sizes, time.perf_counter() - started)
 
 
 def _contiguous(array):

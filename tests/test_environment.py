@@ -1,4 +1,4 @@
-"""What cnn_ext tells of itself: show_config, and what threadpoolctl sees."""
+"""What cnn_ext tells of itself: show_config, CNN_EXT_VERBOSE, and what threadpoolctl sees."""
 
 from __future__ import annotations
 
@@ -82,6 +82,53 @@ def test_where_the_number_of_threads_comes_from(
     monkeypatch.setenv("OMP_NUM_THREADS", openmp)
     monkeypatch.setattr(_kernels, "_cgroup_cores", lambda: quota)
     assert _kernels._threads_of_environment()[1] == source
+
+
+# --- CNN_EXT_VERBOSE -------------------------------------------------------------------------
+
+CALLS = """
+import numpy as np
+from cnn_ext import _kernels as k
+
+g = k.Geometry(n=2, h=9, w=8, c_in=4, c_out=6, kh=3, kw=2, oh=4, ow=8, stride_h=2, pad_top=1,
+               dilation_h=2, groups=2)
+for _ in range(2):
+    k.conv2d_forward(np.ones(g.x_shape), np.ones(g.weight_shape), g)
+with k.use_kernels("reference"):
+    k.conv2d_backward_weight(np.ones(g.x_shape), np.ones(g.y_shape), g)
+k.gemm(np.ones((4, 3), np.float32), np.ones((4, 2), np.float32), True)
+k.sgd_update(np.ones(5), np.ones(5), None, 0.1, 0.0, False)
+k.set_num_threads(2)
+k.gemm(np.ones((0, 3)), np.ones((3, 2)))
+k.gemm(np.ones((4, 3)), np.ones((3, 2)))
+"""
+SIZES = "2x9x8x4 -> 2x4x8x6, window 3x2, stride 2x1, pad 1x0, dilation 2x1, groups 2"
+FORWARD = f"conv2d_forward direct/generic float64 {SIZES}, 1 thread"
+OTHERS = [
+    f"conv2d_backward_weight reference float64 {SIZES}, 1 thread",
+    "gemm blocked/generic float32 4x3.T 4x2 3x2, 1 thread",
+    "sgd_update direct/generic float64 5 5, 1 thread",
+    "gemm blocked/generic float64 4x3 3x2 4x2, 2 threads",
+]
+
+
+@pytest.mark.parametrize(
+    ("level", "lines"),
+    [("", []), ("0", []), ("1", [FORWARD, *OTHERS]), ("2", [FORWARD, FORWARD, *OTHERS])],
+)
+def test_verbose(level: str, lines: list[str]) -> None:
+    done = run(CALLS, CNN_EXT_VERBOSE=level, CNN_EXT_ISA="generic", CNN_EXT_NUM_THREADS="1")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    told = re.findall(r"^cnn_ext: (.*), \d+\.\d{3} ms$", done.stderr, re.MULTILINE)
+    assert told == lines
+    assert len(done.stderr.splitlines()) == len(lines)
+
+
+@pytest.mark.parametrize("wrong", ["yes", "3", "-1"])
+def test_wrong_verbosity(wrong: str) -> None:
+    done = run("import cnn_ext", CNN_EXT_VERBOSE=wrong)
+    assert done.returncode == 1
+    assert re.search(f"CNN_EXT_VERBOSE must be 0, 1 .* or 2 .* Received: '{wrong}'", done.stderr)
 
 
 # --- threadpoolctl ---------------------------------------------------------------------------
