@@ -2,8 +2,11 @@
 
 Each src/isa_*.c is compiled with the flags of its instruction set into an object of its own, and
 all of them go into one extension module, which picks at run time what the CPU has.
+
+CNN_EXT_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer (`make sanitize`).
 """
 
+import os
 import platform
 from pathlib import Path
 
@@ -23,6 +26,10 @@ elif platform.machine() in ("aarch64", "arm64"):
 FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=fast", "-fvisibility=hidden"]
 # Without errno and traps, which nothing here reads, square roots and selections vectorise.
 FLAGS += ["-fno-math-errno", "-fno-trapping-math"]
+LINK_FLAGS = []
+if os.environ.get("CNN_EXT_SANITIZE") == "1":
+    LINK_FLAGS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    FLAGS += [*LINK_FLAGS, "-O2", "-g", "-fno-omit-frame-pointer"]
 
 
 class BuildPerIsa(build_ext):
@@ -47,6 +54,7 @@ kernels = Extension(
     ],
     include_dirs=["src"],
     extra_compile_args=FLAGS,
+    extra_link_args=LINK_FLAGS,
 )
 
 setup(

@@ -20,6 +20,7 @@ from cnn_ext import (
     callbacks,
     config,
     datasets,
+    environment,
     initializers,
     layers,
     losses,
@@ -35,14 +36,13 @@ from cnn_ext import (
 from cnn_ext._errors import missing_attribute
 from cnn_ext._kernels import get_num_threads, set_num_threads
 from cnn_ext.autograd import Tensor, Variable, grad, no_grad, value_and_grad
+from cnn_ext.environment import __version__, show_config
 from cnn_ext.initializers import Initializer
 from cnn_ext.layers import Input, InputLayer, Layer
 from cnn_ext.losses import Loss
 from cnn_ext.metrics import Metric
 from cnn_ext.models import Model, Sequential
 from cnn_ext.optimizers import Optimizer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Initializer",
@@ -61,6 +61,7 @@ __all__ = [
     "callbacks",
     "config",
     "datasets",
+    "environment",
     "get_num_threads",
     "grad",
     "initializers",
@@ -74,6 +75,7 @@ __all__ = [
     "random",
     "saving",
     "set_num_threads",
+    "show_config",
     "testing",
     "utils",
     "value_and_grad",

@@ -6,7 +6,8 @@ Every operation has a textbook implementation (reference.pxi: read it first) and
 (conv.pxi, gemm.pxi, pool.pxi: drivers that cut the work into blocks, over the C microkernels of
 micro.h). Both are rows of one table (table.pxi), where the first row that serves a geometry wins;
 the functions there are the doors that Python calls. A door checks its arguments once, makes them
-contiguous, allocates the result and runs a row, which holds no GIL.
+contiguous, allocates the result and runs a row, which holds no GIL. With CNN_EXT_VERBOSE set it
+tells which (verbose.pxi).
 
 Layouts are NHWC for images and HWIO for weights, float32 or float64. Kernels overwrite their
 results and never write to their arguments.
@@ -38,4 +39,5 @@ include "winograd.pxi"
 include "winograd_weight.pxi"
 include "pool.pxi"
 include "pass.pxi"
+include "verbose.pxi"
 include "table.pxi"

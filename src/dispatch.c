@@ -1,4 +1,5 @@
-/* Which instruction sets this build and this CPU have, and the state a kernel runs under. */
+/* Which instruction sets this build and this CPU have, who built it, and the state a kernel runs
+ * under. */
 #include <string.h>
 
 #include "micro.h"
@@ -54,6 +55,14 @@ const char *const *micro_isas(void) {
         names[i] = tables[i]->isa;
     names[count] = NULL;
     return names;
+}
+
+const char *compiled_by(void) {
+#if defined(__clang__)
+    return "clang " __clang_version__;
+#else
+    return "gcc " __VERSION__;
+#endif
 }
 
 /* Denormals cost a hundred cycles each, and optimizer states decay into them. */

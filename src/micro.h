@@ -144,6 +144,9 @@ const micro_table *micro_for(const char *isa);
 /* Names of the instruction sets that this build and this CPU have, best first, NULL-terminated. */
 const char *const *micro_isas(void);
 
+/* Name and version of the compiler that made this. */
+const char *compiled_by(void);
+
 /* Kernels flush denormals: enter returns the CPU's state, leave restores it. */
 unsigned long long flush_denormals_enter(void);
 void flush_denormals_leave(unsigned long long state);

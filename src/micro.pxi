@@ -158,6 +158,7 @@ cdef extern from "micro.h" nogil:
 
     const micro_table* micro_for(const char* isa)
     const char* const* micro_isas()
+    const char* compiled_by()
     unsigned long long flush_denormals_enter()
     void flush_denormals_leave(unsigned long long state)
 
@@ -177,6 +178,11 @@ def isas():
 def isa():
     """Name of the instruction set in use."""
     return micro.isa.decode()
+
+
+def compiler():
+    """Name and version of the compiler that made the kernels."""
+    return compiled_by().decode().strip()
 
 
 def set_isa(name=None):

@@ -87,13 +87,22 @@ def use_kernels(name):
 cdef object run_kernel(str operation, dtype, tuple arrays, tuple sizes):
     """Run the first row that serves these sizes, with denormals flushed."""
     cdef unsigned long long state
+    cdef double started
     serving = [row for row in ROWS[operation] if row.serves(*sizes)]
     row = next((row for row in serving if row.name == _only), serving[0])
+    started = time.perf_counter() if verbose else 0
     state = flush_denormals_enter()
     try:
         row.run[dtype.name](*arrays, *sizes)
     finally:
         flush_denormals_leave(state)
+    if verbose:
+        tell(operation, row.name, dtype.name, arrays, sizes, time.perf_counter() - started)
+
+
+def _contiguous(array):
+    """`array`, or a copy where its elements are not next to one another or not aligned."""
+    return np.ascontiguousarray(array) if array.flags.aligned else array.copy()
 
 
 def _floats(str name, array, shape):
@@ -104,7 +113,7 @@ def _floats(str name, array, shape):
         raise TypeError(f"{name} must be float32 or float64. Received: dtype={array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}. Received: shape={array.shape}")
-    return np.ascontiguousarray(array)
+    return _contiguous(array)
 
 
 def _pair(first_name, first, first_shape, second_name, second, second_shape):
@@ -149,7 +158,7 @@ def _argmax(array, shape):
             f"argmax must be the int32 array of shape {shape} that max_pool2d_forward returned. "
             f"Received: {getattr(array, 'dtype', type(array))}, {getattr(array, 'shape', None)}"
         )
-    return np.ascontiguousarray(array)
+    return _contiguous(array)
 
 
 def conv2d_forward(x, weight, Geometry g not None):
@@ -273,9 +282,9 @@ def _update(operation, value, gradient, slots, settings):
         if array is None:
             continue
         _floats(name, array, value.shape)
-        if array.dtype != value.dtype or not array.flags.c_contiguous or not array.flags.writeable:
+        if array.dtype != value.dtype or not array.flags.carray:
             raise ValueError(
-                f"{name} must be a contiguous, writable array of the weight's dtype "
+                f"{name} must be a contiguous, writable, aligned array of the weight's dtype "
                 f"{value.dtype}. Received: dtype={array.dtype}, strides={array.strides}"
             )
     gradient, _ = _pair("gradient", gradient, value.shape, "value", value, value.shape)

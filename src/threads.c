@@ -46,8 +46,8 @@ static struct {
 } pool;
 
 static pthread_mutex_t one_job = PTHREAD_MUTEX_INITIALIZER;
-static int threads = 1; /* wanted, the caller included */
-static int started;     /* workers running */
+static atomic_int threads = 1; /* wanted, the caller included */
+static int started;            /* workers running */
 
 static inline void pause_briefly(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -238,11 +238,11 @@ void parallel_for(task_function run, void *context, ptrdiff_t tasks, int workers
     pthread_mutex_unlock(&one_job);
 }
 
-int threads_get(void) {
+int cnn_ext_get_num_threads(void) {
     return threads;
 }
 
-void threads_set(int count) {
+void cnn_ext_set_num_threads(int count) {
     pthread_mutex_lock(&one_job);
     threads = count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count;
     pthread_mutex_unlock(&one_job);

@@ -6,8 +6,8 @@ cdef extern from "threads.h" nogil:
     ctypedef void (*task_function)(void* context, Py_ssize_t task, int worker) noexcept
     void parallel_for(
         task_function run, void* context, Py_ssize_t tasks, int workers) noexcept
-    int threads_get() noexcept
-    void threads_set(int threads) noexcept
+    int threads_get "cnn_ext_get_num_threads" () noexcept
+    void threads_set "cnn_ext_set_num_threads" (int threads) noexcept
 
 
 cdef Py_ssize_t SMALL = 250_000  # multiply-adds below which a job is not worth a second thread
@@ -46,6 +46,11 @@ def set_num_threads(threads):
     threads_set(threads)
 
 
+def num_threads_from():
+    """Who chose the number: an environment variable, "CPU affinity", "set_num_threads", ..."""
+    return _default_from if threads_get() == _default_threads else "set_num_threads"
+
+
 def _cgroup_cores():
     """The CPU quota of this process's control group in cores, or infinity."""
     for path, period in (("/sys/fs/cgroup/cpu.max", None),
@@ -64,19 +69,25 @@ def _cgroup_cores():
     return math.inf
 
 
-def _default_threads():
-    """CNN_EXT_NUM_THREADS or OMP_NUM_THREADS if set, else the cores that this process may use."""
+def _threads_of_environment():
+    """CNN_EXT_NUM_THREADS or OMP_NUM_THREADS if set, else the cores that this process may use.
+
+    The number, and what it comes from.
+    """
     for name in ("CNN_EXT_NUM_THREADS", "OMP_NUM_THREADS"):
         value = os.environ.get(name, "").split(",")[0].strip()
         if value.isdecimal() and int(value) >= 1:
-            return min(int(value), 256)
+            return min(int(value), 256), name
         if value and name.startswith("CNN_EXT"):
             raise ValueError(f"{name} must be a positive integer. Received: {value!r}")
     if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
+        cores, source = len(os.sched_getaffinity(0)), "CPU affinity"
     else:
-        cores = os.cpu_count() or 1
-    return int(min(cores, _cgroup_cores(), 256))
+        cores, source = os.cpu_count() or 1, "CPU count"
+    quota = _cgroup_cores()
+    if quota < cores:
+        cores, source = quota, "control group"
+    return min(cores, 256), source
 
 
 def _set_small(multiply_adds):
@@ -86,4 +97,5 @@ def _set_small(multiply_adds):
     return before
 
 
-set_num_threads(_default_threads())
+_default_threads, _default_from = _threads_of_environment()
+set_num_threads(_default_threads)

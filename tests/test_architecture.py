@@ -18,7 +18,7 @@ PACKAGE = Path(cnn_ext.__file__).parent
 HOUSE = [
     ["_errors", "naming"],
     ["config", "_kernels"],
-    ["autograd", "random"],
+    ["autograd", "environment", "random"],
     ["ops", "testing", "datasets"],
     ["activations", "initializers"],
     ["layers", "losses", "optimizers", "saving"],
@@ -29,7 +29,7 @@ HOUSE = [
     ["__init__"],
 ]
 LEVEL = {part: level for level, row in enumerate(HOUSE) for part in row}
-HEAVY = ("h5py", "rich", "pooch", "matplotlib", "tensorflow", "keras", "scipy")
+HEAVY = ("h5py", "rich", "pooch", "matplotlib", "tensorflow", "keras", "scipy", "threadpoolctl")
 
 
 def part_of(module: str) -> str:

@@ -399,7 +399,8 @@ def test_updates_refuse_what_they_cannot_change(operation, slots, settings):
     fine = np.ones(4, np.float32)
     frozen = np.ones(4, np.float32)
     frozen.flags.writeable = False
-    for value in (frozen, np.ones(8, np.float32)[::2]):
+    unaligned = np.zeros(17, np.uint8)[1:].view(np.float32)
+    for value in (frozen, np.ones(8, np.float32)[::2], unaligned):
         with pytest.raises(ValueError, match="contiguous, writable"):
             step(value, fine, fine.copy())
     if any(slots):
