@@ -9,8 +9,9 @@ from geometries import Problem
 ELEMENTS = 64
 
 
-def tolerance(terms: int) -> float:
-    """How far float32 sums of so many products may differ, relative to the largest of them."""
+def tolerance(problem: Problem, operation: str) -> float:
+    """How far two float32 results may differ, relative to the largest element."""
+    terms = problem.layer.terms(operation, problem.n)
     return min(2e-4, 1e-5 + 1e-6 * terms**0.5)
 
 

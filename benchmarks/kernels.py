@@ -13,12 +13,13 @@ All contestants run in one process on as many threads as cnn_ext, in turns, and 
 Idle thread pools spin for a while (ONNX Runtime's for 30 ms), which makes its owner's next call
 faster and everyone else's slower. No pool's settings are touched; instead each turn waits until
 the process has gone quiet, and starts with a call that is not timed and wakes the turn's own pool.
+Other processes are not waited for: rows that they may have spoilt are marked with a star. PyTorch,
+whose threads spin at every barrier, then looks far slower than it is.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import sys
 import time
@@ -31,13 +32,13 @@ import numpy as np
 from check import error_by_definition, relative_error, tolerance
 from cnn_ext import __version__, _kernels
 from geometries import BATCHES, OPERATIONS, Problem, problems
-from peak import fma_peak
-from peers import PEERS, Candidate
+from machine import Bystanders, Machine
+from peers import PEERS
 from picture import draw
-from report import Results, Row, heading, line, load, save, summary
+from report import Results, Row, heading, line, load, save, summary, table
 
 MIN_ROUNDS, MAX_ROUNDS = 5, 50
-SAMPLE = 0.001  # a timed turn repeats a short call for so many seconds
+TURN = 0.001  # seconds of repeating a short call; the clock adds 0.06 us to each
 LONG = 0.02  # a call that takes longer needs no untimed one before it
 
 
@@ -66,72 +67,71 @@ def settle() -> None:
             return
 
 
-def sample(run: Callable, calls: int, wake: bool = True) -> float:
-    """Seconds per call, over a few calls that follow an untimed one."""
+def sample(run: Callable, wake: bool) -> float:
+    """Seconds per call, over as many calls as fill a turn; wake: after one that is not timed."""
     settle()
     if wake:
         run()
-    start = time.perf_counter()
-    for _ in range(calls):
+    calls, start = 0, time.perf_counter()
+    while True:
         run()
-    return (time.perf_counter() - start) / calls
+        calls += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= TURN:
+            return elapsed / calls
+
+
+def fastest(runs: list[Callable]) -> tuple[Callable, float]:
+    """The fastest of some calls that have run before, with its rough time."""
+    return min(((run, estimate(run)) for run in runs), key=lambda timed: timed[1])
 
 
 def estimate(run: Callable) -> float:
-    """A first, rough time of a call that has run before; of three, if they are short."""
-    first = sample(run, 1, wake=False)
-    return first if first > LONG else min(first, sample(run, 1), sample(run, 1))
+    first = sample(run, wake=False)
+    return first if first > LONG else min(first, sample(run, wake=True))
 
 
 def time_in_turns(runs: dict[str, tuple[Callable, float]], budget: float) -> dict[str, float]:
-    """Median seconds per call of each; runs holds calls and estimates of their times."""
-    calls = {name: max(1, round(SAMPLE / rough)) for name, (_, rough) in runs.items()}
+    """Median seconds per call of each; runs holds calls and their rough times."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + budget * len(runs)
     for done in range(MAX_ROUNDS):
         if done >= MIN_ROUNDS and time.perf_counter() > end:
             break
         for name, (run, rough) in runs.items():
-            times[name].append(sample(run, calls[name], wake=rough < LONG))
+            times[name].append(sample(run, wake=rough < LONG))
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 def check_ours(problem: Problem, operation: str) -> np.ndarray:
     """Our result, if it is that of the definition."""
     result = our_call(problem, operation)().reshape(problem.result_shape(operation))
-    allowed = tolerance(problem.layer.terms(operation, problem.n))
-    error = error_by_definition(problem, operation, result)
-    if error > allowed:
-        raise ArithmeticError(f"off from the definition by {error:.1e}, allowed {allowed:.1e}")
+    allow(error_by_definition(problem, operation, result), "the definition", problem, operation)
     return result
 
 
-def fastest(
-    candidates: list[Candidate], ours: np.ndarray, allowed: float
-) -> tuple[Callable, float] | None:
-    """A peer's fastest call with its rough time, if all its results are ours."""
-    timed = []
-    for candidate in candidates:
-        result = candidate.read(candidate.run()).reshape(ours.shape)
-        error = relative_error(ours, result)
-        if error > allowed:
-            raise ArithmeticError(f"off from a peer's result by {error:.1e}, allowed {allowed:.1e}")
-        timed.append((candidate.run, estimate(candidate.run)))
-    return min(timed, key=lambda pair: pair[1], default=None)
+def allow(error: float, other: str, problem: Problem, operation: str) -> None:
+    allowed = tolerance(problem, operation)
+    if error > allowed:
+        raise ArithmeticError(f"off from {other} by {error:.1e}, allowed {allowed:.1e}")
 
 
 def measure(problem: Problem, operation: str, peers: dict[str, Any], budget: float) -> Row:
     """Check and time one row."""
     ours = check_ours(problem, operation)
-    run = our_call(problem, operation)
-    runs = {"cnn_ext": (run, estimate(run))}
-    allowed = tolerance(problem.layer.terms(operation, problem.n))
+    runs = {"cnn_ext": fastest([our_call(problem, operation)])}
     for name, peer in peers.items():
-        if call := fastest(peer.candidates(problem, operation), ours, allowed):
-            runs[name] = call
+        candidates = peer.candidates(problem, operation)
+        for candidate in candidates:
+            result = candidate.read(candidate.run()).reshape(ours.shape)
+            allow(relative_error(ours, result), name, problem, operation)
+        if candidates:
+            runs[name] = fastest([candidate.run for candidate in candidates])
+    others = Bystanders()
     seconds = time_in_turns(runs, budget)
     layer, n = problem.layer, problem.n
-    return Row(problem.network, layer.name, n, operation, layer.flops(n), seconds)
+    flops = layer.flops(n)
+    return Row(problem.network, layer.name, n, operation, flops, seconds, others.share())
 
 
 def load_peers(names: list[str], threads: int) -> dict[str, Any]:
@@ -145,19 +145,13 @@ def load_peers(names: list[str], threads: int) -> dict[str, Any]:
     return found
 
 
-def cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def run(options: argparse.Namespace) -> Results:
     """Measure everything asked for, printing as it goes."""
     _kernels.set_isa(options.isa)
     threads = _kernels.get_num_threads()
     peers = load_peers(options.peers, threads)
-    peaks = [fma_peak(_kernels.isa(), threads)]
+    versions = {name: peer.version for name, peer in peers.items()}
+    machine = Machine(_kernels.isa(), threads, {"cnn_ext": __version__, **versions})
     rows, wrong = [], []
     print(heading(peers))
     for problem in problems(options.batch, options.filter):
@@ -165,20 +159,11 @@ def run(options: argparse.Namespace) -> Results:
         for operation in options.ops:
             try:
                 rows.append(measure(problem, operation, peers, options.seconds))
-                print(line(rows[-1], peaks[0], peers), flush=True)
+                print(line(rows[-1], machine.peaks[0], peers), flush=True)
             except ArithmeticError as error:
                 wrong.append(f"{problem}, batch {problem.n}, {operation}: {error}")
                 print(f"WRONG: {wrong[-1]}", flush=True)
-    peaks.append(fma_peak(_kernels.isa(), threads))
-    versions = {name: peer.version for name, peer in peers.items()}
-    machine = {
-        "cpu": cpu_model(),
-        "isa": _kernels.isa(),
-        "threads": threads,
-        "versions": {"cnn_ext": __version__, "numpy": np.__version__, **versions},
-        "peaks": peaks,
-    }
-    return Results(machine, rows, wrong)
+    return Results(machine.describe(), rows, wrong)
 
 
 def names_among(known: tuple[str, ...]) -> Callable[[str], list[str]]:
@@ -197,11 +182,15 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--peers", type=names_among(tuple(PEERS)), default=[], help=",".join(PEERS))
-    add("--filter", default="", help="part of a row's name, like vgg16, 3x3 or depthwise")
+    add("--filter", default="", help="part of a name: vgg16, 3x3 …")
     add("--batch", type=lambda text: [int(n) for n in text.split(",")], default=list(BATCHES))
     add("--ops", type=names_among(OPERATIONS), default=list(OPERATIONS), help=",".join(OPERATIONS))
     add("--seconds", type=float, default=0.2, help="to spend per row and contestant")
-    add("--isa", help="force an instruction set on cnn_ext; the peers keep theirs")
+    add(
+        "--isa",
+        choices=_kernels.isas(),
+        help="force it on cnn_ext; the peers keep theirs",
+    )
     add("--json", type=Path, default=Path("output/kernels.json"), help="where to write results")
     add("--from", type=Path, dest="saved", help="read these results instead of measuring")
     add("--picture", type=Path, help="draw the ratios to the fastest peer here")
@@ -212,6 +201,7 @@ def main() -> int:
     options = parse_arguments()
     if options.saved:
         results = load(options.saved)
+        print(table(results))
     else:
         results = run(options)
         save(results, options.json)

@@ -12,12 +12,13 @@ from typing import Any
 from geometries import OPERATIONS
 
 SLOW = 0.8
+BUSY = 0.1
 SHORT = {"tensorflow": "TF", "onnxruntime": "ORT"}
 
 
 @dataclass
 class Row:
-    """One geometry, batch and operation, with the seconds per call of every contestant."""
+    """One geometry, batch and operation, with each contestant's seconds per call."""
 
     network: str
     layer: str
@@ -25,6 +26,7 @@ class Row:
     operation: str
     flops: int
     seconds: dict[str, float]
+    others: float  # share of the processors that other processes took meanwhile
 
     @property
     def gflops(self) -> float:
@@ -71,7 +73,14 @@ def line(row: Row, peak: float | None, peers: Iterable[str]) -> str:
     columns = [f"{name:42}", f"{row.batch:5}", f"{row.operation:15}", f"{time:9.2f}"]
     columns += [f"{row.gflops:7.1f}", percent]
     ratios = [f"{number(row.ratio(peer)):>6}" for peer in peers]
-    return " ".join([*columns, *ratios, f"{number(row.best):>6}"])
+    busy = "*" if row.others > BUSY else ""
+    return " ".join([*columns, *ratios, f"{number(row.best):>6}{busy}"])
+
+
+def table(results: Results) -> str:
+    peers = [name for name in results.machine["versions"] if name != "cnn_ext"]
+    peak = results.machine["peaks"][0]
+    return "\n".join([heading(peers), *(line(row, peak, peers) for row in results.rows)])
 
 
 def number(ratio: float | None) -> str:
@@ -91,6 +100,9 @@ def summary(results: Results) -> str:
     for row in sorted(slow, key=lambda row: row.best or 0):
         name = f"{row.network} {row.layer}, batch {row.batch}, {row.operation}"
         lines.append(f"  {number(row.best)}  {name}")
+    if busy := sum(row.others > BUSY for row in results.rows):
+        share = f"more than {100 * BUSY:.0f} % of the processors"
+        lines.append(f"* {busy} rows were timed while other processes took {share}: do not trust")
     lines += [f"WRONG: {text}" for text in results.wrong]
     return "\n".join([*lines, machine_line(results.machine)])
 
