@@ -95,8 +95,10 @@ def summary(results: Results) -> str:
         if ratios := [row.best for row in rows if row.best is not None]:
             mean = statistics.geometric_mean(ratios)
             lines.append(f"{operation:15} {mean:6.2f} x the fastest peer, {len(ratios)} rows")
-    slow = [row for row in results.rows if row.best is not None and row.best < SLOW]
-    lines += [f"{len(slow)} of {len(results.rows)} rows are below {SLOW} of the fastest peer"]
+    compared = [row for row in results.rows if row.best is not None]
+    slow = [row for row in compared if row.best is not None and row.best < SLOW]
+    if compared:
+        lines.append(f"{len(slow)} of {len(compared)} rows are below {SLOW} of the fastest peer")
     for row in sorted(slow, key=lambda row: row.best or 0):
         name = f"{row.network} {row.layer}, batch {row.batch}, {row.operation}"
         lines.append(f"  {number(row.best)}  {name}")
