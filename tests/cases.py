@@ -143,6 +143,8 @@ CONV = (
     Conv(2, 14, 14, 32, 3, 3, 64, "same"),
     Conv(2, 11, 13, 17, 3, 3, 33, "same"),  # Winograd's tiles: halves at the edges, odd channels
     Conv(3, 9, 8, 16, 3, 3, 20),
+    Conv(1, 21, 23, 17, 3, 3, 33, "same"),  # the same for weight gradients
+    Conv(2, 22, 23, 16, 3, 3, 18),
     Conv(1, 12, 11, 1, 10, 10, 3),  # large windows
     Conv(1, 12, 11, 3, 10, 10, 2, "same", (2, 3)),
     Conv(0, 5, 5, 2, 3, 3, 3, "same"),
@@ -152,8 +154,15 @@ CONV = (
     Conv(1, 1, 1, 1, 1, 1, 1),
     Conv(1, 4, 4, 3, 1, 1, 2, "same", 3),
     Conv(1, 6, 7, 2, 2, 3, 3, "same", (1, 2)),
-    Conv(1, 13, 12, 3, 7, 7, 5, "same", 2),  # a stem
-    Conv(1, 6, 6, 17, 3, 3, 17, "same", 1, 1, 17),
+    Conv(1, 13, 12, 3, 7, 7, 5, "same", 2),  # stems
+    Conv(2, 23, 27, 3, 11, 11, 34, "valid", 4),
+    Conv(2, 9, 11, 6, 3, 3, 32, "same"),
+    Conv(1, 6, 6, 17, 3, 3, 17, "same", 1, 1, 17),  # depthwise
+    Conv(2, 9, 10, 6, 3, 3, 6, "same", 2, 1, 6),
+    Conv(1, 7, 5, 33, 2, 3, 33, "same", 1, 2, 33),
+    Conv(1, 3, 3, 512, 3, 3, 512, "same", 1, 1, 512),
+    Conv(2, 5, 7, 6, 3, 3, 18, "same", 1, 1, 6),  # three filters a channel
+    Conv(1, 5, 7, 24, 3, 3, 24, "same", 1, 1, 8),  # small groups
     Conv(1, 4, 5, 32, 3, 3, 32, "same", 1, 1, 2),  # a vector in each group
     Conv(1, 4, 5, 34, 1, 2, 34, "same", 1, 1, 2),
     *(Conv(1, 2, w, 3, 1, 2, 5, "same") for w in ROW_BLOCKS),
