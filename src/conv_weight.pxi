@@ -18,65 +18,124 @@ cdef struct WeightSums:
     Py_ssize_t* offsets  # of each weight row, from a window's first tap
     Py_ssize_t c_out, o_group, oh, ow, stride_h, x_row, x_pixel
     Py_ssize_t rows, size  # weight rows; and elements of all of them
-    Py_ssize_t images, bands, units, chunks, parts, copy_size
+    Py_ssize_t run         # of weight rows whose inputs touch
+    bint packed
+    Py_ssize_t images, bands, units, chunks, parts, copy_size, scratch_size
+
+
+cdef struct Unit:
+    # Some rows of some images, as the register blocks read them: `x_image` and `grad_image`
+    # elements from one image to the next.
+    const void* x
+    const void* grad
+    void* panel
+    Py_ssize_t images, rows, x_image, grad_image
+
+
+cdef Unit read_unit(
+    const WeightSums* s, Py_ssize_t number, real* copies
+) noexcept nogil:
+    cdef Py_ssize_t n = number // s.bands * s.images, band = number % s.bands, i
+    cdef Py_ssize_t top = share(s.oh, band, s.bands)
+    cdef const real* x = copies
+    cdef Unit unit
+    unit.images, unit.rows = (
+        min(s.images, s.source.n - n), share(s.oh, band + 1, s.bands) - top)
+    for i in range(unit.images - 1, -1, -1):
+        x = source_band(&s.source, n + i, top * s.stride_h,
+                        (unit.rows - 1) * s.stride_h + s.source.halo.span,
+                        copies + i * s.copy_size)
+    unit.x, unit.grad = x, <const real*> s.grad + (n * s.oh + top) * s.ow * s.c_out
+    unit.x_image = s.copy_size if s.source.copied else (
+        s.source.h * s.source.w * s.source.channels)
+    unit.grad_image = s.oh * s.ow * s.c_out
+    for i in range(unit.images):
+        if not s.source.copied:
+            read_ahead(<const real*> unit.x + i * unit.x_image,
+                       unit.rows * s.stride_h * s.source.row * sizeof(real))
+        read_ahead(<const real*> unit.grad + i * unit.grad_image,
+                   unit.rows * s.ow * s.c_out * sizeof(real))
+    unit.panel = copies + s.images * s.copy_size
+    return unit
+
+
+cdef void sum_channels(
+    const WeightSums* s, const Unit* unit, real* sums, Py_ssize_t first_row, Py_ssize_t last_row
+) noexcept nogil:
+    """Add one unit's share to some weight rows, channel by channel."""
+    cdef Py_ssize_t r = first_row, block, i
+    while r < last_row:
+        block = block_end(r, last_row, block_rows(sums, 1)) - r
+        for i in range(unit.images):
+            channel_outer(
+                block, <const real*> unit.x + i * unit.x_image, s.offsets + r, s.x_row, s.x_pixel,
+                <const real*> unit.grad + i * unit.grad_image, s.ow * s.c_out, s.c_out, unit.rows,
+                s.ow, sums + r * s.c_out, s.c_out, s.c_out)
+        r += block
+
+
+cdef void sum_panel(
+    const WeightSums* s, const Unit* unit, Py_ssize_t vectors, Py_ssize_t used, const real* x,
+    const real* grad, Py_ssize_t grad_image, Py_ssize_t grad_pixel, real* sums,
+    Py_ssize_t first_row, Py_ssize_t last_row,
+) noexcept nogil:
+    """Add one unit's share to some weight rows of `used` channels."""
+    cdef Py_ssize_t r = first_row, block, i, limit
+    cdef bint touching = s.run >= block_rows(sums, vectors) // 2
+    while r < last_row:
+        limit = min(last_row, (r // s.run + 1) * s.run) if touching else last_row
+        block = block_end(r, limit, block_rows(sums, vectors)) - r
+        for i in range(unit.images):
+            outer_block(
+                block, vectors, x + i * unit.x_image + (s.offsets[r] if touching else 0),
+                NULL if touching else s.offsets + r, s.x_row, s.x_pixel,
+                grad + i * grad_image, s.ow * grad_pixel, grad_pixel, unit.rows, s.ow,
+                sums + r * s.c_out, s.c_out, used)
+        r += block
 
 
 cdef void sum_unit(
-    const WeightSums* s, Py_ssize_t unit, real* sums, Py_ssize_t first_row, Py_ssize_t last_row,
-    real* copies,
+    const WeightSums* s, const Unit* unit, real* sums, Py_ssize_t first_row, Py_ssize_t last_row
 ) noexcept nogil:
-    """Add one unit's share to some weight rows."""
-    cdef Py_ssize_t n = unit // s.bands * s.images, images = min(s.images, s.source.n - n), i
-    cdef Py_ssize_t band = unit % s.bands
-    cdef Py_ssize_t top = share(s.oh, band, s.bands), end = share(s.oh, band + 1, s.bands)
-    cdef Py_ssize_t lane = lanes(sums), group, done, vectors, used, r, block
-    cdef Py_ssize_t x_image = s.copy_size if s.source.copied else (
-        s.source.h * s.source.w * s.source.channels)
-    cdef const real* grad = <const real*> s.grad + (n * s.oh + top) * s.ow * s.c_out
-    cdef const real* x = copies
-    for i in range(images if s.source.copied else 1):
-        x = source_band(&s.source, n + i, top * s.stride_h,
-                        (end - top - 1) * s.stride_h + s.source.halo.span,
-                        copies + i * s.copy_size)
-    if s.source.copied:
-        x = copies
-    for group in range(1 if s.source.by_channel else s.source.groups):
+    """Add one unit's share to some weight rows. Where grad_y has many channels, a panel of them
+    is packed first, for its pixels would lie far apart."""
+    cdef Py_ssize_t lane = lanes(sums), group, done, vectors, used, i, pixels = unit.rows * s.ow
+    cdef const real* x
+    cdef const real* grad
+    cdef real* panel = <real*> unit.panel
+    for group in range(s.source.groups):
+        x = <const real*> unit.x + group * s.source.group
         done = 0
         while done < s.o_group:
             vectors = min(MICRO_MAX_VECTORS, vectors_for(s.o_group - done, lane))
             used = min(vectors * lane, s.o_group - done)
-            if s.source.by_channel:
-                vectors, used = 1, s.c_out
-            r = first_row
-            while r < last_row:
-                block = block_end(r, last_row, block_rows(sums, vectors)) - r
-                for i in range(images):
-                    if s.source.by_channel:
-                        channel_outer(
-                            block, x + i * x_image, s.offsets + r, s.x_row, s.x_pixel,
-                            grad + i * s.oh * s.ow * s.c_out, s.ow * s.c_out, s.c_out, end - top,
-                            s.ow, sums + r * s.c_out, s.c_out, s.c_out)
-                    else:
-                        outer_block(
-                            block, vectors, x + i * x_image + group * s.source.group,
-                            s.offsets + r, s.x_row, s.x_pixel,
-                            grad + i * s.oh * s.ow * s.c_out + group * s.o_group + done,
-                            s.ow * s.c_out, s.c_out, end - top, s.ow,
-                            sums + r * s.c_out + group * s.o_group + done, s.c_out, used)
-                r += block
+            grad = <const real*> unit.grad + group * s.o_group + done
+            if s.packed:
+                for i in range(unit.images):
+                    pack_panel(grad + i * unit.grad_image, s.c_out, 1, pixels, used,
+                               panel + i * pixels * vectors * lane, vectors * lane)
+                sum_panel(s, unit, vectors, used, x, panel, pixels * vectors * lane,
+                          vectors * lane, sums + group * s.o_group + done, first_row, last_row)
+            else:
+                sum_panel(s, unit, vectors, used, x, grad, unit.grad_image, s.c_out,
+                          sums + group * s.o_group + done, first_row, last_row)
             done += used
 
 
 cdef void weight_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
     """Add up the units of one chunk, in order, for a part of the weight rows."""
     cdef WeightSums* s = <WeightSums*> context
-    cdef Py_ssize_t chunk = task // s.parts, part = task % s.parts, unit
+    cdef Py_ssize_t chunk = task // s.parts, part = task % s.parts, number
+    cdef Unit unit
     cdef Py_ssize_t first = share(s.rows, part, s.parts), last = share(s.rows, part + 1, s.parts)
     cdef real* sums = <real*> s.sums + chunk * s.size
     memset(sums + first * s.c_out, 0, (last - first) * s.c_out * sizeof(real))
-    for unit in range(share(s.units, chunk, s.chunks), share(s.units, chunk + 1, s.chunks)):
-        sum_unit(s, unit, sums, first, last,
-                 <real*> s.copies + worker * s.images * s.copy_size)
+    for number in range(share(s.units, chunk, s.chunks), share(s.units, chunk + 1, s.chunks)):
+        unit = read_unit(s, number, <real*> s.copies + worker * s.scratch_size)
+        if s.source.by_channel:
+            sum_channels(s, &unit, sums, first, last)
+        else:
+            sum_unit(s, &unit, sums, first, last)
 
 
 cdef void weight_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
@@ -140,7 +199,7 @@ cdef WeightSums weight_sums(
     const real* x, const real* grad_y, real* grad_weight, Geometry g
 ) noexcept nogil:
     """The sizes of the work and of its units; without memory yet."""
-    cdef Py_ssize_t row_bytes, threads = threads_get() if multiply_adds(g) >= SMALL else 1
+    cdef Py_ssize_t rows, row_bytes, threads = threads_get() if multiply_adds(g) >= SMALL else 1
     cdef WeightSums s
     s.source, s.grad, s.total = forward_source(x, g), grad_y, grad_weight
     s.c_out, s.o_group, s.oh, s.ow = g.c_out, g.c_out // g.groups, g.oh, g.ow
@@ -154,10 +213,14 @@ cdef WeightSums weight_sums(
     s.units = (g.n + s.images - 1) // s.images * s.bands
     s.chunks = sum_chunks(s.units, s.size)
     s.parts = min(s.rows, vectors_for(2 * threads, s.chunks)) if s.chunks < 2 * threads else 1
+    s.run = s.source.group * (g.kw if g.dilation_w == 1 and g.groups == 1 else 1)
+    s.packed = not s.source.by_channel and g.c_out * sizeof(real) >= 512
     s.copy_size = 0
+    rows = (g.oh + s.bands - 1) // s.bands
     if s.source.copied:
-        s.copy_size = ((g.oh + s.bands - 1) // s.bands * g.stride_h + s.source.halo.span
-                       ) * s.source.row
+        s.copy_size = (rows * g.stride_h + s.source.halo.span) * s.source.row
+    s.scratch_size = s.images * (
+        s.copy_size + s.packed * rows * g.ow * MICRO_MAX_VECTORS * lanes(grad_weight))
     return s
 
 
@@ -168,7 +231,7 @@ cdef int backward_weight(
     cdef int workers = threads_get()
     cdef WeightSums s = weight_sums(x, grad_y, grad_weight, g)
     s.offsets = <Py_ssize_t*> malloc(s.rows * sizeof(Py_ssize_t))
-    s.copies = allocate(grad_weight, workers * s.images * s.copy_size)
+    s.copies = allocate(grad_weight, workers * s.scratch_size)
     s.sums = grad_weight if s.chunks == 1 else allocate(grad_weight, s.chunks * s.size)
     cdef bint failed = s.offsets == NULL or s.copies == NULL or s.sums == NULL
     if not failed:

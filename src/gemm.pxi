@@ -27,17 +27,14 @@ cdef void outer_products(
     Py_ssize_t c_row, Py_ssize_t m, Py_ssize_t n,
 ) noexcept nogil:
     """c[i, j] += sum over k of a[k, i] * b[k, j], for i < m and j < n."""
-    cdef Py_ssize_t offsets[MICRO_MAX_ROWS]
     cdef Py_ssize_t lane = lanes(c), done = 0, vectors, used, i, end
-    for i in range(MICRO_MAX_ROWS):
-        offsets[i] = i
     while done < n:
         vectors = min(MICRO_MAX_VECTORS, vectors_for(n - done, lane))
         used = min(vectors * lane, n - done)
         i = 0
         while i < m:
             end = block_end(i, m, block_rows(c, vectors))
-            outer_block(end - i, vectors, a + i, offsets, 0, a_row, b + done, 0, b_row, 1, k,
+            outer_block(end - i, vectors, a + i, NULL, 0, a_row, b + done, 0, b_row, 1, k,
                         c + i * c_row + done, c_row, used)
             i = end
         done += used

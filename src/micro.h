@@ -70,7 +70,8 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
                                         ptrdiff_t y_pixel, ptrdiff_t channels, int accumulate);    \
     /* w[r][c] += sum over i < rows, j < cols:                                                     \
      *     x[i * x_row + j * x_pixel + offset[r]] * g[i * g_row + j * g_pixel + c];                \
-     * w[r] is w_row apart; c < channels, which fills all vectors but the last. */                 \
+     * w[r] is w_row apart; c < channels, which fills all vectors but the last; a NULL for offset  \
+     * stands for 0, 1, 2, ... */                                                                  \
     typedef void (*outer_block_##SUFFIX)(                                                          \
         const REAL *x, const ptrdiff_t *offset, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, \
         ptrdiff_t g_row, ptrdiff_t g_pixel, ptrdiff_t rows, ptrdiff_t cols, REAL *w,               \
@@ -146,6 +147,13 @@ const char *const *micro_isas(void);
 
 /* Name and version of the compiler that made this. */
 const char *compiled_by(void);
+
+/* Start loading bytes into L2, in order: what is then read in steps of more than a few lines would
+ * else be waited for line by line. */
+static inline void read_ahead(const void *p, ptrdiff_t bytes) {
+    for (ptrdiff_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const char *)p + i, 0, 2);
+}
 
 /* Kernels flush denormals: enter returns the CPU's state, leave restores it. */
 unsigned long long flush_denormals_enter(void);

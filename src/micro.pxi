@@ -159,6 +159,7 @@ cdef extern from "micro.h" nogil:
     const micro_table* micro_for(const char* isa)
     const char* const* micro_isas()
     const char* compiled_by()
+    void read_ahead(const void* p, Py_ssize_t bytes)
     unsigned long long flush_denormals_enter()
     void flush_denormals_leave(unsigned long long state)
 

@@ -38,7 +38,8 @@ static ALWAYS_INLINE void NAME(conv_block)(const int rows, const int vectors, co
     }
 }
 
-static ALWAYS_INLINE void NAME(outer_block)(const int rows, const int vectors, const REAL *x,
+static ALWAYS_INLINE void NAME(outer_block)(const int rows, const int vectors, const int apart,
+                                            const REAL *x,
                                             const ptrdiff_t *offset, ptrdiff_t x_row,
                                             ptrdiff_t x_pixel, const REAL *g, ptrdiff_t g_row,
                                             ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols,
@@ -55,7 +56,9 @@ static ALWAYS_INLINE void NAME(outer_block)(const int rows, const int vectors, c
             UNROLL for (int v = 0; v < vectors - 1; v++) value[v] = NAME(load)(grad + v * LANES);
             value[vectors - 1] = NAME(load_up_to)(grad + (vectors - 1) * LANES, last);
             UNROLL for (int r = 0; r < rows; r++) {
-                UNROLL for (int v = 0; v < vectors; v++) acc[r][v] += input[offset[r]] * value[v];
+                UNROLL for (int v = 0; v < vectors; v++) {
+                    acc[r][v] += input[apart ? offset[r] : r] * value[v];
+                }
             }
         }
     }

@@ -20,8 +20,12 @@
         const REAL *x, const ptrdiff_t *offset, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, \
         ptrdiff_t g_row, ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols, REAL *w,           \
         ptrdiff_t w_row, ptrdiff_t channels) {                                                     \
-        NAME(outer_block)(rows, vectors, x, offset, x_row, x_pixel, g, g_row, g_pixel, n_rows,     \
-                          n_cols, w, w_row, channels);                                             \
+        if (offset == NULL)                                                                        \
+            NAME(outer_block)(rows, vectors, 0, x, offset, x_row, x_pixel, g, g_row, g_pixel,      \
+                              n_rows, n_cols, w, w_row, channels);                                 \
+        else                                                                                       \
+            NAME(outer_block)(rows, vectors, 1, x, offset, x_row, x_pixel, g, g_row, g_pixel,      \
+                              n_rows, n_cols, w, w_row, channels);                                 \
     }
 #define CHANNEL_BLOCK(pixels, _)                                                                   \
     static void NAME(channel_block_##pixels)(                                                      \

@@ -36,8 +36,8 @@ cdef void lay_out(Source* s, Py_ssize_t groups, Py_ssize_t target_channels, real
     s.pixel = s.channels
     if s.by_channel:
         s.pixel = s.group * target_channels
-        if s.pixel * sizeof(real) % 4096 == 0:
-            s.pixel += lane  # pixels 4 KB apart would share one set of L1
+        if s.pixel * sizeof(real) % 256 == 0:
+            s.pixel += 64 // sizeof(real)  # else the pixels of a window share a few sets of L1
     s.row = (s.halo.width if s.copied else s.w) * s.pixel
 
 
