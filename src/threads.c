@@ -68,10 +68,10 @@ static void wake_all(atomic_uint *word) {
 
 static void wakers_after_fork(void) {}
 
-/* Where each worker went to sleep. */
+/* Where each worker went to sleep; moved: it may not run on its caller's core until it wakes. */
 static struct {
     _Atomic(pid_t) thread;
-    atomic_int core;
+    atomic_int core, moved;
 } sleeping[MAX_THREADS];
 
 static void note_core(int worker) {
@@ -83,15 +83,26 @@ static void leave_callers_core(int members) {
     const int here = sched_getcpu();
     cpu_set_t others;
     for (int worker = 1; worker <= members; worker++) {
-        if (atomic_load(&sleeping[worker].thread) == 0 ||
-            atomic_load(&sleeping[worker].core) != here)
+        const pid_t thread = atomic_load(&sleeping[worker].thread);
+        if (thread == 0 || here < 0 || atomic_load(&sleeping[worker].core) != here)
             continue;
-        if (here < 0 || sched_getaffinity(0, sizeof(others), &others) != 0)
+        if (sched_getaffinity(0, sizeof(others), &others) != 0)
             return;
         CPU_CLR(here, &others);
-        if (CPU_COUNT(&others) > 0)
-            sched_setaffinity(atomic_load(&sleeping[worker].thread), sizeof(others), &others);
-        atomic_store(&sleeping[worker].core, -1);
+        if (CPU_COUNT(&others) == 0)
+            return;
+        atomic_store(&sleeping[worker].core, here); /* where to return to */
+        atomic_store(&sleeping[worker].moved, 1);
+        sched_setaffinity(thread, sizeof(others), &others);
+    }
+}
+
+static void allow_all_cores(int worker) {
+    cpu_set_t cores;
+    if (atomic_exchange(&sleeping[worker].moved, 0) &&
+        sched_getaffinity(0, sizeof(cores), &cores) == 0) {
+        CPU_SET(atomic_load(&sleeping[worker].core), &cores);
+        sched_setaffinity(0, sizeof(cores), &cores);
     }
 }
 
@@ -106,6 +117,10 @@ static void note_core(int worker) {
 
 static void leave_callers_core(int members) {
     (void)members;
+}
+
+static void allow_all_cores(int worker) {
+    (void)worker;
 }
 
 static void forget_cores(void) {}
@@ -162,6 +177,7 @@ static void *work(void *number) {
             atomic_fetch_add(&pool.sleepers, 1);
             sleep_while(&pool.generation, seen);
             atomic_fetch_sub(&pool.sleepers, 1);
+            allow_all_cores(worker);
             continue;
         }
         seen = now;
