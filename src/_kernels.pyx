@@ -12,9 +12,12 @@ tells which (verbose.pxi).
 Layouts are NHWC for images and HWIO for weights, float32 or float64. Kernels overwrite their
 results and never write to their arguments.
 """
-from libc.stdint cimport int32_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdint cimport int32_t, uint8_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
+
+cdef extern from "stdlib.h" nogil:
+    void* aligned_alloc(size_t alignment, size_t size)
 
 import os
 
@@ -30,6 +33,7 @@ include "micro.pxi"
 include "threads.pxi"
 include "panels.pxi"
 include "source.pxi"
+include "pooled.pxi"
 include "slide.pxi"
 include "conv.pxi"
 include "conv_scatter.pxi"
@@ -37,6 +41,8 @@ include "conv_weight.pxi"
 include "gemm.pxi"
 include "winograd.pxi"
 include "winograd_weight.pxi"
+include "conv_relu_pool.pxi"
+include "sparse.pxi"
 include "pool.pxi"
 include "pass.pxi"
 include "verbose.pxi"

@@ -17,7 +17,10 @@ cdef Py_ssize_t packed_size(const Source* s, Geometry g, real* dtype) noexcept n
     return g.kh * g.kw * s.group * vectors_for(s.target_group, lane) * lane
 
 
-cdef int forward(const real* x, const real* weight, real* y, Geometry g) except -1 nogil:
+cdef int forward(
+    const real* x, const real* weight, real* y, Geometry g, PooledOutput* pooled
+) except -1 nogil:
+    """y, or what `pooled` makes of it."""
     cdef Py_ssize_t taps = g.kh * g.kw, kh, kw
     cdef Phase phase
     cdef Sliding s
@@ -25,6 +28,11 @@ cdef int forward(const real* x, const real* weight, real* y, Geometry g) except 
     s.tap, s.group_at = g.c_in // g.groups * g.c_out, g.c_out // g.groups
     s.source_channel, s.target_channel = g.c_out, 1
     s.rows, s.step, s.target_image = g.oh, g.stride_h, g.oh * g.ow * g.c_out
+    s.pooled, s.of_pool = pooled, 1
+    if pooled != NULL:
+        s.of_pool, s.rows = pooled.window_h, pooled.h
+        s.step *= s.of_pool
+        s.source.halo.span += (s.of_pool - 1) * g.stride_h
     s.panel_size = packed_size(&s.source, g, y)
     cdef Py_ssize_t* numbers = <Py_ssize_t*> malloc(taps * sizeof(Py_ssize_t))
     cdef tap_run* runs = <tap_run*> malloc(taps * s.source.group * sizeof(tap_run))
@@ -111,6 +119,7 @@ cdef int backward_input(
     s.source_channel, s.target_channel = 1, g.c_out
     s.rows, s.step, s.target_image = (g.h + g.stride_h - 1) // g.stride_h, 1, g.h * g.w * g.c_in
     s.panel_size = packed_size(&s.source, g, grad_x)
+    s.pooled, s.of_pool = NULL, 1
     s.n_phases = min(g.stride_h, g.h) * phases_w
     s.phases = <Phase*> malloc(s.n_phases * sizeof(Phase))
     cdef Py_ssize_t* numbers = <Py_ssize_t*> malloc(taps * sizeof(Py_ssize_t))
@@ -152,7 +161,7 @@ def conv2d_forward_direct(
 ):
     g = _pointwise_as_one_image(g)
     with nogil:
-        forward(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], g)
+        forward(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], g, NULL)
 
 
 def conv2d_backward_input_direct(

@@ -27,6 +27,8 @@ typedef struct {
     int32_t first, kw;
 } pool_window;
 
+#define DEAD 255 /* in the place of a tap's number: no gradient passes */
+
 typedef enum {
     MAX_POOL,
     MAX_POOL_BACKWARD,
@@ -95,6 +97,22 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
      * kernels read x and write y; the backward kernels read y, a gradient, and add to x. */       \
     typedef void (*pool_pixel_##SUFFIX)(REAL * x, REAL * y, int32_t *argmax,                       \
                                         const pool_window *window);                                \
+    /* One output pixel of a max-pool over ReLU(x + bias), and the tap of each maximum. */         \
+    typedef void (*relu_pool_##SUFFIX)(const REAL *x, const REAL *bias, const pool_window *window, \
+                                       REAL *y, uint8_t *code);                                    \
+    /* Its gradient: each g to the pixel of x that code names, zero to the window's others. */      \
+    typedef void (*spread_##SUFFIX)(const REAL *g, const uint8_t *code, const pool_window *window, \
+                                    REAL *x);                                                      \
+    /* y[y_offset[v] + lane] += sum over entries e: value[e] * x[index[e] + x_offset[v] + lane],   \
+     * for each vector v. */                                                                       \
+    typedef void (*sparse_sum_##SUFFIX)(const REAL *x, const ptrdiff_t *x_offset,                  \
+                                        const int32_t *index, const REAL *value,                   \
+                                        ptrdiff_t entries, REAL *y, const ptrdiff_t *y_offset);    \
+    /* The values whose code is wanted, and step times their number; returns how many. The lists   \
+     * have a vector's room more than `count`. */                                                  \
+    typedef ptrdiff_t (*list_equal_##SUFFIX)(const uint8_t *code, uint8_t wanted,                  \
+                                             const REAL *value, ptrdiff_t count, int32_t step,     \
+                                             int32_t *index, REAL *listed);                        \
     /* The transforms of F(2x2, 3x3); the sixteen arrays of a transformed tile are `step` apart.   \
      */                                                                                            \
     typedef void (*winograd_input_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t x_pixel,     \
@@ -118,6 +136,10 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
         channel_block_##SUFFIX channel_block[MICRO_MAX_ROWS];                                      \
         channel_outer_##SUFFIX channel_outer[MICRO_MAX_ROWS];                                      \
         transpose_##SUFFIX transpose;                                                              \
+        sparse_sum_##SUFFIX sparse_sum[MICRO_MAX_ROWS]; /* [vectors - 1] */                        \
+        list_equal_##SUFFIX list_equal;                                                            \
+        spread_##SUFFIX spread;                                                                    \
+        relu_pool_##SUFFIX relu_pool;                                                              \
         sum_shifted_##SUFFIX sum_shifted;                                                          \
         winograd_input_##SUFFIX winograd_input;                                                    \
         winograd_weight_##SUFFIX winograd_weight;                                                  \

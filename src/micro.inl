@@ -46,6 +46,21 @@
 #define MASKED_LOAD_F64(p, count) _mm512_maskz_loadu_pd((__mmask8)FIRST(count), p)
 #define MASKED_STORE_F32(p, v, count) _mm512_mask_storeu_ps(p, (__mmask16)FIRST(count), (__m512)v)
 #define MASKED_STORE_F64(p, v, count) _mm512_mask_storeu_pd(p, (__mmask8)FIRST(count), (__m512d)v)
+
+static ALWAYS_INLINE ptrdiff_t compress_f32(const uint8_t *code, uint8_t wanted, const float *value,
+                                            int32_t first, int32_t step, int32_t *index,
+                                            float *listed) {
+    const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i numbers = _mm512_add_epi32(lanes, _mm512_set1_epi32(first));
+    const __m128i codes = _mm_loadu_si128((const __m128i *)code);
+    const __mmask16 equal = _mm_cmpeq_epi8_mask(codes, _mm_set1_epi8((char)wanted));
+    const __m512i at = _mm512_mullo_epi32(numbers, _mm512_set1_epi32(step));
+    /* Compressing into a register and storing it whole is faster than into memory. */
+    _mm512_storeu_si512(index, _mm512_maskz_compress_epi32(equal, at));
+    _mm512_storeu_ps(listed, _mm512_maskz_compress_ps(equal, _mm512_loadu_ps(value)));
+    return __builtin_popcount(equal);
+}
+#define COMPRESS_F32 compress_f32
 #elif defined(__AVX2__)
 #include <immintrin.h>
 static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
@@ -62,7 +77,11 @@ static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define SQRT sqrtf
 #define MASKED_LOAD MASKED_LOAD_F32
 #define MASKED_STORE MASKED_STORE_F32
+#if defined(COMPRESS_F32)
+#define COMPRESS COMPRESS_F32
+#endif
 #include "micro_dtype.inl"
+#undef COMPRESS
 #undef REAL
 #undef LANE_INDEX
 #undef SUFFIX

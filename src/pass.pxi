@@ -64,9 +64,10 @@ def column_sum_direct(const real[:, ::1] x, real[::1] y):
     memset(&p, 0, sizeof(Pass))
     p.count, p.piece = x.shape[0], max(1, min(SUM_OF, PIECE // x.shape[1]))
     tasks = (p.count + p.piece - 1) // p.piece
-    cdef real* sums = allocate_zeros(&y[0], tasks * x.shape[1])
+    cdef real* sums = allocate(&y[0], tasks * x.shape[1])
     if sums == NULL:
         raise MemoryError("column_sum: no memory for partial sums")
+    memset(sums, 0, tasks * x.shape[1] * sizeof(real))
     p.arguments.x, p.arguments.y, p.arguments.channels = &x[0, 0], sums, x.shape[1]
     p.sums_size = sizeof(real)
     with nogil:

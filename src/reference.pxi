@@ -202,6 +202,71 @@ def average_pool2d_backward_reference(
                                     grad_x[n, ih, iw, c] += grad_y[n, i, j, c] / count
 
 
+def conv2d_relu_pool_forward_reference(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] weight, const real[::1] bias,
+    real[:, :, :, ::1] y, uint8_t[:, :, :, ::1] code, Geometry g, Py_ssize_t window_h,
+    Py_ssize_t window_w,
+):
+    """y is the maximum of each window of ReLU(conv2d(x, weight) + bias), code the number of its
+    tap, or 255 where it is not positive."""
+    cdef Py_ssize_t n, i, j, c, kh, kw
+    cdef real value
+    sums = np.empty(g.y_shape, np.asarray(y).dtype)
+    cdef real[:, :, :, ::1] conv = sums
+    conv2d_forward_reference(x, weight, conv, g)
+    for n in range(g.n):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                for c in range(g.c_out):
+                    y[n, i, j, c], code[n, i, j, c] = 0, 255
+                    for kh in range(window_h):
+                        for kw in range(window_w):
+                            value = conv[n, i * window_h + kh, j * window_w + kw, c] + bias[c]
+                            if value > y[n, i, j, c]:
+                                y[n, i, j, c] = value
+                                code[n, i, j, c] = <uint8_t> (kh * window_w + kw)
+                            elif value != value:
+                                y[n, i, j, c], code[n, i, j, c] = value, 255
+
+
+cdef object spread_reference(
+    const real[:, :, :, ::1] grad_y, const uint8_t[:, :, :, ::1] code, Geometry g,
+    Py_ssize_t window_h, Py_ssize_t window_w,
+):
+    """The gradient by the convolution: each grad_y where its window's maximum was, if alive."""
+    cdef Py_ssize_t n, i, j, c, kh, kw
+    dense = np.zeros(g.y_shape, np.asarray(grad_y).dtype)
+    cdef real[:, :, :, ::1] grad = dense
+    for n in range(g.n):
+        for i in range(grad_y.shape[1]):
+            for j in range(grad_y.shape[2]):
+                for c in range(g.c_out):
+                    if code[n, i, j, c] != 255:
+                        kh, kw = code[n, i, j, c] // window_w, code[n, i, j, c] % window_w
+                        grad[n, i * window_h + kh, j * window_w + kw, c] = grad_y[n, i, j, c]
+    return dense
+
+
+def conv2d_relu_pool_backward_input_reference(
+    const real[:, :, :, ::1] grad_y, const uint8_t[:, :, :, ::1] code,
+    const real[:, :, :, ::1] weight, real[:, :, :, ::1] grad_x, Geometry g,
+    Py_ssize_t window_h, Py_ssize_t window_w,
+):
+    """conv2d_backward_input of the gradient at the maxima."""
+    cdef real[:, :, :, ::1] dense = spread_reference(grad_y, code, g, window_h, window_w)
+    conv2d_backward_input_reference(dense, weight, grad_x, g)
+
+
+def conv2d_relu_pool_backward_weight_reference(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] grad_y,
+    const uint8_t[:, :, :, ::1] code, real[:, :, :, ::1] grad_weight, Geometry g,
+    Py_ssize_t window_h, Py_ssize_t window_w,
+):
+    """conv2d_backward_weight of the gradient at the maxima."""
+    cdef real[:, :, :, ::1] dense = spread_reference(grad_y, code, g, window_h, window_w)
+    conv2d_backward_weight_reference(x, dense, grad_weight, g)
+
+
 def gemm_reference(
     const real[:, ::1] a, const real[:, ::1] b, real[:, ::1] c, bint transpose_a, bint transpose_b
 ):

@@ -23,6 +23,8 @@ cdef struct Sliding:
     void* copies
     Phase* phases
     Py_ssize_t rows, step, target_image  # rows of the target; and of the source for each
+    PooledOutput* pooled                 # what becomes of the sums, if they are not the target:
+    Py_ssize_t of_pool                   # rows are then rows of it, of so many rows of sums
     # the weights: elements from one tap, channel or group to the next
     Py_ssize_t tap, source_channel, target_channel, group_at
     Py_ssize_t n_phases, panel_size, bands, panel_parts, copy_size
@@ -68,34 +70,25 @@ cdef void correlate_channels(
             j = end
 
 
-cdef void slide_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
-    """Some panels of a band of rows of one image."""
-    cdef Sliding* s = <Sliding*> context
-    cdef Source* source = &s.source
-    cdef Py_ssize_t part = task % s.panel_parts
-    cdef Py_ssize_t band = task // s.panel_parts % s.bands
-    cdef Py_ssize_t n = task // (s.panel_parts * s.bands)
-    cdef Py_ssize_t top = share(s.rows, band, s.bands), end = share(s.rows, band + 1, s.bands)
-    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(dtype)
-    cdef Py_ssize_t padded = vectors_for(source.target_group, lanes(dtype)) * lanes(dtype)
-    cdef Py_ssize_t panels = vectors_for(source.target_group, width)
-    cdef Py_ssize_t first = share(panels, part, s.panel_parts) * width
-    cdef Py_ssize_t last = min(
-        source.target_group, share(panels, part + 1, s.panel_parts) * width)
-    cdef Py_ssize_t group, p, rows, x_row = s.step * source.row
-    cdef const real* x = source_band(
-        source, n, top * s.step, (end - top - 1) * s.step + source.halo.span,
-        <real*> s.copies + worker * s.copy_size)
-    cdef real* y
+cdef void slide_rows(
+    const Sliding* s, const real* x, Py_ssize_t top, Py_ssize_t end, Py_ssize_t first,
+    Py_ssize_t last, real* y,
+) noexcept nogil:
+    """Channels first..last of every group, of rows top..end of every phase; x and y are at the
+    first of these rows."""
+    cdef const Source* source = &s.source
+    cdef Py_ssize_t lane = lanes(y), padded = vectors_for(source.target_group, lane) * lane
+    cdef Py_ssize_t group, p, rows, x_row = s.step // s.of_pool * source.row
     cdef Phase* phase
+    cdef real* target
     for p in range(s.n_phases):
         phase = s.phases + p
+        target = y + phase.target_first
         rows = min(end, phase.rows) - top
-        y = (<real*> s.target + n * s.target_image + phase.target_first + top * phase.target_row)
         if source.by_channel:
             correlate_channels(
                 x, x_row, phase.source_pixel, phase.runs, phase.n_runs,
-                <real*> s.panels + phase.panels * s.panel_size, s.panel_size, y,
+                <real*> s.panels + phase.panels * s.panel_size, s.panel_size, target,
                 phase.target_row, phase.target_pixel, rows, phase.cols,
                 source.groups * source.target_group)
             continue
@@ -103,8 +96,34 @@ cdef void slide_task(void* context, Py_ssize_t task, int worker, real* dtype) no
             correlate(
                 x + group * source.group, x_row, phase.source_pixel, phase.runs, phase.n_runs,
                 <real*> s.panels + group * s.panel_size + phase.panels * padded
-                + first * phase.inner, phase.inner, y + group * source.target_group + first,
+                + first * phase.inner, phase.inner, target + group * source.target_group + first,
                 phase.target_row, phase.target_pixel, rows, phase.cols, last - first)
+
+
+cdef void slide_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Some panels of a band of rows of one image."""
+    cdef Sliding* s = <Sliding*> context
+    cdef Py_ssize_t part = task % s.panel_parts
+    cdef Py_ssize_t band = task // s.panel_parts % s.bands
+    cdef Py_ssize_t n = task // (s.panel_parts * s.bands)
+    cdef Py_ssize_t top = share(s.rows, band, s.bands), end = share(s.rows, band + 1, s.bands)
+    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(dtype)
+    cdef Py_ssize_t panels = vectors_for(s.source.target_group, width)
+    cdef Py_ssize_t first = share(panels, part, s.panel_parts) * width
+    cdef Py_ssize_t last = min(
+        s.source.target_group, share(panels, part + 1, s.panel_parts) * width)
+    cdef real* copy = <real*> s.copies + worker * s.copy_size
+    cdef const real* x = source_band(
+        &s.source, n, top * s.step, (end - top - 1) * s.step + s.source.halo.span, copy)
+    if s.pooled == NULL:
+        slide_rows(s, x, top, end, first, last,
+                   <real*> s.target + n * s.target_image + top * s.phases[0].target_row)
+    else:
+        copy += s.copy_size - (end - top) * s.of_pool * s.phases[0].target_row
+        slide_rows(s, x, top * s.of_pool, end * s.of_pool, first, last, copy)
+        if s.source.groups > 1:  # which are not divided
+            first, last = 0, s.source.groups * s.source.target_group
+        pool_rows(s.pooled, copy, n, top, end, first, last)
 
 
 cdef void slide_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
@@ -179,18 +198,23 @@ cdef void divide(Sliding* s, Py_ssize_t panels, Py_ssize_t row_bytes, int thread
 
 cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
     """Pack the weights and sum all images, in parallel; -1 if there is no memory."""
-    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(dtype), p, inner = 0
+    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(dtype), p, inner = 0, rows
     cdef Source* source = &s.source
     cdef Py_ssize_t panels = 1 if source.by_channel else vectors_for(source.target_group, width)
     cdef int threads = threads_get() if work >= SMALL else 1
-    divide(s, panels, s.step * source.row * sizeof(real), threads)
-    s.copy_size = ((s.rows + s.bands - 1) // s.bands * s.step + source.halo.span) * source.row
+    cdef Py_ssize_t sums_row = 0 if s.pooled == NULL else s.of_pool * s.phases[0].target_row
+    divide(s, 1 if s.pooled != NULL and source.groups > 1 else panels,
+           (s.step * source.row + sums_row) * sizeof(real), threads)
+    rows = (s.rows + s.bands - 1) // s.bands
+    s.copy_size = rows * sums_row
+    if source.copied:
+        s.copy_size += (rows * s.step + source.halo.span) * source.row
     for p in range(s.n_phases):
         s.phases[p].panels = inner
         inner += s.phases[p].inner
     s.panels = allocate(dtype, inner * s.panel_size if source.by_channel else s.panel_size * source.groups)
-    s.copies = allocate(dtype, threads * s.copy_size) if source.copied else NULL
-    cdef bint failed = s.panels == NULL or (source.copied and s.copies == NULL)
+    s.copies = allocate(dtype, threads * s.copy_size)
+    cdef bint failed = s.panels == NULL or s.copies == NULL
     if not failed:
         if source.by_channel:
             pack_channels(s, <real*> s.panels)

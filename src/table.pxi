@@ -35,6 +35,20 @@ KERNELS = (
             _serves_winograd_weight),
     _kernel("conv2d_backward_weight", "direct", conv2d_backward_weight_direct),
     _kernel("conv2d_backward_weight", "reference", conv2d_backward_weight_reference),
+    _kernel("conv2d_relu_pool_forward", "winograd", conv2d_relu_pool_forward_winograd,
+            _serves_winograd_pool),
+    _kernel("conv2d_relu_pool_forward", "direct", conv2d_relu_pool_forward_direct),
+    _kernel("conv2d_relu_pool_forward", "reference", conv2d_relu_pool_forward_reference),
+    _kernel("conv2d_relu_pool_backward_input", "sparse", conv2d_relu_pool_backward_input_sparse,
+            _serves_sparse),
+    _kernel("conv2d_relu_pool_backward_input", "dense", conv2d_relu_pool_backward_input_dense),
+    _kernel("conv2d_relu_pool_backward_input", "reference",
+            conv2d_relu_pool_backward_input_reference),
+    _kernel("conv2d_relu_pool_backward_weight", "sparse", conv2d_relu_pool_backward_weight_sparse,
+            _serves_sparse),
+    _kernel("conv2d_relu_pool_backward_weight", "dense", conv2d_relu_pool_backward_weight_dense),
+    _kernel("conv2d_relu_pool_backward_weight", "reference",
+            conv2d_relu_pool_backward_weight_reference),
     _kernel("max_pool2d_forward", "direct", max_pool2d_forward_direct),
     _kernel("max_pool2d_forward", "reference", max_pool2d_forward_reference),
     _kernel("max_pool2d_backward", "direct", max_pool2d_backward_direct),
@@ -177,6 +191,62 @@ def conv2d_backward_weight(x, grad_y, Geometry g not None):
     """x (n, h, w, c_in), grad_y (n, oh, ow, c_out) -> grad_weight."""
     arrays = _pair("x", x, g.x_shape, "grad_y", grad_y, g.y_shape)
     return _run_into("conv2d_backward_weight", g.weight_shape, arrays, (g,))
+
+
+def _pooled_shape(Geometry g not None, window_h, window_w):
+    """The shape behind a pooling by windows side by side."""
+    shape = (g.n, g.oh // max(1, window_h), g.ow // max(1, window_w), g.c_out)
+    if window_h < 1 or window_w < 1 or window_h * window_w > DEAD or 0 in shape[1:3]:
+        raise ValueError(
+            f"the pooling window must fit {g.oh}x{g.ow} pixels and have at most {DEAD} of its own. "
+            f"Received: window_h={window_h}, window_w={window_w}"
+        )
+    return shape
+
+
+def _codes(code, shape, taps):
+    """`code` as a contiguous array of taps' numbers, or an error."""
+    if not isinstance(code, np.ndarray) or code.dtype != np.uint8 or code.shape != shape:
+        raise ValueError(
+            f"code must be a uint8 array of shape {shape}. Received: "
+            f"{getattr(code, 'dtype', type(code).__name__)}, shape={getattr(code, 'shape', None)}"
+        )
+    if code.size and ((code >= taps) & (code != DEAD)).any():
+        raise ValueError(f"code must hold numbers below {taps}, or {DEAD}. Received: others")
+    return _contiguous(code)
+
+
+def conv2d_relu_pool_forward(x, weight, bias, Geometry g not None, window_h, window_w):
+    """max-pool of ReLU(conv2d(x, weight) + bias) by windows side by side -> y (n, oh // window_h,
+    ow // window_w, c_out) and code, uint8: the tap of each maximum, 255 where it is not positive.
+    """
+    shape = _pooled_shape(g, window_h, window_w)
+    x, weight = _pair("x", x, g.x_shape, "weight", weight, g.weight_shape)
+    bias, _ = _pair("bias", bias, (g.c_out,), "weight", weight, g.weight_shape)
+    y, code = np.zeros(shape, x.dtype), np.full(shape, DEAD, np.uint8)
+    if x.size and y.size:
+        run_kernel("conv2d_relu_pool_forward", x.dtype, (x, weight, bias, y, code),
+                   (g, window_h, window_w))
+    return y, code
+
+
+def conv2d_relu_pool_backward_input(
+    grad_y, code, weight, Geometry g not None, window_h, window_w
+):
+    """grad_y of the pooled shape, code, weight -> grad_x (n, h, w, c_in)."""
+    shape = _pooled_shape(g, window_h, window_w)
+    grad_y, weight = _pair("grad_y", grad_y, shape, "weight", weight, g.weight_shape)
+    arrays = grad_y, _codes(code, shape, window_h * window_w), weight
+    return _run_into("conv2d_relu_pool_backward_input", g.x_shape, arrays, (g, window_h, window_w))
+
+
+def conv2d_relu_pool_backward_weight(x, grad_y, code, Geometry g not None, window_h, window_w):
+    """x (n, h, w, c_in), grad_y of the pooled shape, code -> grad_weight."""
+    shape = _pooled_shape(g, window_h, window_w)
+    x, grad_y = _pair("x", x, g.x_shape, "grad_y", grad_y, shape)
+    arrays = x, grad_y, _codes(code, shape, window_h * window_w)
+    return _run_into(
+        "conv2d_relu_pool_backward_weight", g.weight_shape, arrays, (g, window_h, window_w))
 
 
 def max_pool2d_forward(x, Geometry g not None):

@@ -23,6 +23,7 @@ cdef struct Winograd:
     void* y
     void* panels   # the transformed weights: sixteen times [panel][channel in][lane]
     void* scratch  # for each worker: a band of x, transformed tiles, their products
+    PooledOutput* pooled  # what becomes of y, by rows of tiles; NULL if it is wanted itself
     Py_ssize_t c_in, oh, ow, c_out
     Py_ssize_t tile_rows, tile_cols, rows, bands, panel_parts
     Py_ssize_t panel_size, copy_size, scratch_size
@@ -43,13 +44,13 @@ cdef Source tile_source(
 
 
 cdef void place_tile(
-    const Winograd* s, const real* m, Py_ssize_t step, Py_ssize_t channels, real* image,
-    Py_ssize_t i, Py_ssize_t j, real* square,
+    const Winograd* s, const real* m, Py_ssize_t step, Py_ssize_t channels, real* band,
+    Py_ssize_t rows, Py_ssize_t i, Py_ssize_t j, real* square,
 ) noexcept nogil:
-    """Write some channels of the 2x2 output pixels from (i, j), those that lie in the image."""
-    cdef real* y = image + (i * s.ow + j) * s.c_out
+    """Write some channels of the 2x2 output pixels from (i, j), those that lie in the band."""
+    cdef real* y = band + (i * s.ow + j) * s.c_out
     cdef Py_ssize_t y_row = s.ow * s.c_out, row, col
-    cdef bint inside = i + 2 <= s.oh and j + 2 <= s.ow
+    cdef bint inside = i + 2 <= rows and j + 2 <= s.ow
     cdef real* target = y if inside else square
     if real is float:
         micro.f32.winograd_output(m, step, channels, target, y_row if inside else 2 * channels,
@@ -58,7 +59,7 @@ cdef void place_tile(
         micro.f64.winograd_output(m, step, channels, target, y_row if inside else 2 * channels,
                                   s.c_out if inside else channels)
     if not inside:
-        for row in range(min(2, s.oh - i)):
+        for row in range(min(2, rows - i)):
             for col in range(min(2, s.ow - j)):
                 memcpy(y + row * y_row + col * s.c_out, square + (2 * row + col) * channels,
                        channels * sizeof(real))
@@ -103,11 +104,14 @@ cdef void winograd_task(void* context, Py_ssize_t task, int worker, real* dtype)
                 vectors * lane, m + xi * m_step + done, channels, count, s.c_in, vectors, used,
                 False)
             done += used
+    cdef real* band_y = <real*> s.y + (n * s.oh + 2 * top) * s.ow * s.c_out
+    if s.pooled != NULL:
+        band_y = m + 16 * m_step
     for tile in range(count):
-        place_tile(
-            s, m + tile * channels, m_step, channels,
-            <real*> s.y + n * s.oh * s.ow * s.c_out + first,
-            2 * (top + tile // s.tile_cols), 2 * (tile % s.tile_cols), square)
+        place_tile(s, m + tile * channels, m_step, channels, band_y + first, s.oh - 2 * top,
+                   2 * (tile // s.tile_cols), 2 * (tile % s.tile_cols), square)
+    if s.pooled != NULL:
+        pool_rows(s.pooled, band_y, n, top, top + rows, first, first + channels)
 
 
 cdef void winograd_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
@@ -154,6 +158,8 @@ cdef int winograd(
     cdef int threads = threads_get() if work >= SMALL else 1
     s.weight, s.y = weight, y
     s.tile_rows, s.tile_cols = (s.oh + 1) // 2, (s.ow + 1) // 2
+    if s.pooled != NULL:
+        s.tile_rows = s.pooled.h
     s.source = tile_source(x, n, h, w, s.c_in, pad_top, pad_left, s.tile_rows, s.tile_cols, 4)
     s.bands = vectors_for(s.tile_rows, max(1, TILES // s.tile_cols))
     wanted = vectors_for(2 * threads, n * s.bands)
@@ -164,6 +170,8 @@ cdef int winograd(
     s.copy_size = (2 * s.rows + 2) * s.source.row if s.source.copied else 0
     s.scratch_size = s.copy_size + 4 * s.c_out + 16 * (
         s.rows * s.tile_cols * (s.c_in + s.c_out) + 2 * APART)
+    if s.pooled != NULL:
+        s.scratch_size += 2 * s.rows * s.ow * s.c_out
     s.panels = allocate(y, 16 * s.panel_size)
     s.scratch = allocate(y, threads * s.scratch_size)
     cdef bint failed = s.panels == NULL or s.scratch == NULL
@@ -183,7 +191,7 @@ def conv2d_forward_winograd(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] weight, real[:, :, :, ::1] y, Geometry g
 ):
     cdef Winograd s
-    s.c_in, s.oh, s.ow, s.c_out = g.c_in, g.oh, g.ow, g.c_out
+    s.c_in, s.oh, s.ow, s.c_out, s.pooled = g.c_in, g.oh, g.ow, g.c_out, NULL
     with nogil:
         winograd(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], &s, g.n, g.h, g.w,
                  g.pad_top, g.pad_left)
@@ -222,7 +230,7 @@ def conv2d_backward_input_winograd(
         raise MemoryError("conv2d_backward_input: no memory for turned weights")
     turning.weight, turning.turned = &weight[0, 0, 0, 0], turned
     turning.c_in, turning.c_out = g.c_in, g.c_out
-    s.c_in, s.oh, s.ow, s.c_out = g.c_out, g.h, g.w, g.c_in
+    s.c_in, s.oh, s.ow, s.c_out, s.pooled = g.c_out, g.h, g.w, g.c_in, NULL
     try:
         with nogil:
             run_job(turn_task_f32 if real is float else turn_task_f64, &turning, 9,

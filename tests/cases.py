@@ -273,6 +273,47 @@ def _gemm_case(row: Gemm, transpose_a: bool, transpose_b: bool) -> KernelCase:
     )
 
 
+# What a fused convolution pools by: windows side by side, which leave pixels out or not.
+_FUSED = {
+    f"{row.name}-pool{h}x{w}": (row.geometry(), h, w)
+    for row, (h, w) in itertools.product(
+        (
+            Conv(2, 7, 6, 3, 3, 3, 5),
+            Conv(2, 28, 28, 1, 3, 3, 32, "same"),
+            Conv(2, 14, 14, 32, 3, 3, 64, "same"),
+            Conv(2, 11, 13, 17, 3, 3, 33, "same"),
+            Conv(1, 9, 8, 16, 5, 2, 20, "valid", (1, 2), (2, 1)),
+            Conv(3, 10, 9, 35, 3, 3, 18, "same", 2),
+            Conv(1, 8, 8, 16, 1, 1, 70),
+            Conv(1, 8, 8, 6, 3, 3, 6, "same", 1, 1, 6),
+            Conv(0, 8, 8, 2, 3, 3, 2),
+        ),
+        ((2, 2), (1, 2), (2, 1), (3, 2)),
+    )
+    if min(row.geometry().oh // h, row.geometry().ow // w) > 0
+}
+
+
+def _fused_cases(*what: str) -> list[KernelCase]:
+    """`what`: "x", "weight", "bias", "grad" or "code"."""
+
+    def arrays(sizes, rng, dtype):
+        g, h, w = sizes
+        shapes = {
+            "x": g.x_shape, "weight": g.weight_shape, "bias": (g.c_out,),
+            "grad": (g.n, g.oh // h, g.ow // w, g.c_out),
+        }  # fmt: skip
+        codes = rng.choice([*range(h * w), 255], shapes["grad"]).astype(np.uint8)
+        made = {name: rng.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
+        return tuple({**made, "code": codes}[name] for name in what)
+
+    return [
+        KernelCase(name, sizes, functools.partial(arrays, sizes))
+        for name, sizes in _FUSED.items()
+        if sizes[0].n
+    ]
+
+
 PASS_SHAPES = ((5, 1), (3, 7), (2, 5, 16), (40, 33), (3, 2, 2, 3), (700, 64), (40000, 1))
 
 
@@ -297,6 +338,9 @@ KERNEL_CASES: dict[str, list[KernelCase]] = {
     "conv2d_forward": _kernel_cases(_CONVS, "x_shape", "weight_shape"),
     "conv2d_backward_input": _kernel_cases(_CONVS, "y_shape", "weight_shape"),
     "conv2d_backward_weight": _kernel_cases(_CONVS, "x_shape", "y_shape"),
+    "conv2d_relu_pool_forward": _fused_cases("x", "weight", "bias"),
+    "conv2d_relu_pool_backward_input": _fused_cases("grad", "code", "weight"),
+    "conv2d_relu_pool_backward_weight": _fused_cases("x", "grad", "code"),
     "max_pool2d_forward": _kernel_cases(_POOLS, "x_shape"),
     "max_pool2d_backward": _kernel_cases(_POOLS, "y_shape", "argmax"),
     "max_pool2d_gather": _kernel_cases(_POOLS, "x_shape", "argmax"),

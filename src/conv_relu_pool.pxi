@@ -1,0 +1,123 @@
+"""Convolution, bias, ReLU and max-pooling in one, and the ways back through it that are dense.
+
+Forward is the direct sum or Winograd's, a band of rows at a time, which is pooled while it is in
+cache. The gradients by input and weight may skip what was DEAD or not its window's maximum
+(sparse.pxi); the dense rows here spread the gradient over the convolution's pixels first.
+"""
+
+
+cdef PooledOutput pooled_output(
+    const real* bias, real* y, uint8_t* code, Geometry g, Py_ssize_t window_h, Py_ssize_t window_w
+) noexcept nogil:
+    cdef PooledOutput p
+    p.bias, p.y, p.code = bias, y, code
+    p.window_h, p.window_w, p.sums_w, p.channels = window_h, window_w, g.ow, g.c_out
+    p.h, p.w = g.oh // window_h, g.ow // window_w
+    return p
+
+
+def conv2d_relu_pool_forward_direct(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] weight, const real[::1] bias,
+    real[:, :, :, ::1] y, uint8_t[:, :, :, ::1] code, Geometry g, Py_ssize_t window_h,
+    Py_ssize_t window_w,
+):
+    cdef PooledOutput pooled = pooled_output(
+        &bias[0], &y[0, 0, 0, 0], &code[0, 0, 0, 0], g, window_h, window_w)
+    with nogil:
+        forward(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], g, &pooled)
+
+
+def conv2d_relu_pool_forward_winograd(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] weight, const real[::1] bias,
+    real[:, :, :, ::1] y, uint8_t[:, :, :, ::1] code, Geometry g, Py_ssize_t window_h,
+    Py_ssize_t window_w,
+):
+    cdef PooledOutput pooled = pooled_output(
+        &bias[0], &y[0, 0, 0, 0], &code[0, 0, 0, 0], g, window_h, window_w)
+    cdef Winograd s
+    s.c_in, s.oh, s.ow, s.c_out, s.pooled = g.c_in, g.oh, g.ow, g.c_out, &pooled
+    with nogil:
+        winograd(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], &s, g.n, g.h, g.w,
+                 g.pad_top, g.pad_left)
+
+
+def _serves_winograd_pool(Geometry g, window_h, window_w):
+    """A row of windows must be a row of tiles."""
+    return window_h == 2 and _serves_winograd(g)
+
+
+cdef struct Spreading:
+    const void* grad
+    const uint8_t* code
+    void* dense
+    Py_ssize_t h, w, channels, window_h, window_w, oh, ow
+
+
+cdef void spread_task(void* context, Py_ssize_t n, int worker, real* dtype) noexcept nogil:
+    """One image's gradient by the convolution's result, of its gradient by the pooled."""
+    cdef Spreading* s = <Spreading*> context
+    cdef Py_ssize_t i, j, row = s.ow * s.channels
+    cdef real* dense = <real*> s.dense + n * s.oh * row
+    cdef const real* grad = <const real*> s.grad + n * s.h * s.w * s.channels
+    cdef const uint8_t* code = s.code + n * s.h * s.w * s.channels
+    cdef pool_window window
+    memset(&window, 0, sizeof(pool_window))
+    window.rows, window.cols, window.channels = s.window_h, s.window_w, s.channels
+    window.x_row, window.x_pixel, window.kw = row, s.channels, <int32_t> s.window_w
+    if s.w * s.window_w < s.ow:
+        memset(dense, 0, s.oh * row * sizeof(real))
+    memset(dense + s.h * s.window_h * row, 0, (s.oh - s.h * s.window_h) * row * sizeof(real))
+    for i in range(s.h):
+        for j in range(s.w):
+            if real is float:
+                micro.f32.spread(grad, code, &window, dense + j * s.window_w * s.channels)
+            else:
+                micro.f64.spread(grad, code, &window, dense + j * s.window_w * s.channels)
+            grad += s.channels
+            code += s.channels
+        dense += s.window_h * row
+
+
+cdef void spread_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    spread_task[float](context, task, worker, NULL)
+
+
+cdef void spread_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    spread_task[double](context, task, worker, NULL)
+
+
+cdef object spread(
+    const real[:, :, :, ::1] grad_y, const uint8_t[:, :, :, ::1] code, Geometry g,
+    Py_ssize_t window_h, Py_ssize_t window_w,
+):
+    """The gradient by the convolution's result, an array."""
+    dense = np.empty(g.y_shape, np.float32 if real is float else np.float64)
+    cdef real[:, :, :, ::1] view = dense
+    cdef Spreading s
+    s.grad, s.code, s.dense = &grad_y[0, 0, 0, 0], &code[0, 0, 0, 0], &view[0, 0, 0, 0]
+    s.h, s.w, s.channels, s.oh, s.ow = g.oh // window_h, g.ow // window_w, g.c_out, g.oh, g.ow
+    s.window_h, s.window_w = window_h, window_w
+    with nogil:
+        run_job(spread_task_f32 if real is float else spread_task_f64, &s, g.n,
+                4 * g.n * g.oh * g.ow * g.c_out, threads_get())
+    return dense
+
+
+def conv2d_relu_pool_backward_input_dense(
+    const real[:, :, :, ::1] grad_y, const uint8_t[:, :, :, ::1] code,
+    const real[:, :, :, ::1] weight, real[:, :, :, ::1] grad_x, Geometry g,
+    Py_ssize_t window_h, Py_ssize_t window_w,
+):
+    dense = spread(grad_y, code, g, window_h, window_w)
+    run_kernel("conv2d_backward_input", dense.dtype,
+               (dense, np.asarray(weight), np.asarray(grad_x)), (g,))
+
+
+def conv2d_relu_pool_backward_weight_dense(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] grad_y,
+    const uint8_t[:, :, :, ::1] code, real[:, :, :, ::1] grad_weight, Geometry g,
+    Py_ssize_t window_h, Py_ssize_t window_w,
+):
+    dense = spread(grad_y, code, g, window_h, window_w)
+    run_kernel("conv2d_backward_weight", dense.dtype,
+               (np.asarray(x), dense, np.asarray(grad_weight)), (g,))

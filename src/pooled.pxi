@@ -1,0 +1,35 @@
+"""What a fused convolution does with its sums: bias, ReLU and max-pooling, while they are in cache.
+
+Windows lie side by side; pixels that fill no window are dropped. Beside each maximum a byte says
+where in its window it was, or that it is DEAD: not positive, so that no gradient passes.
+"""
+
+
+cdef struct PooledOutput:
+    const void* bias
+    void* y         # (n, h, w, channels)
+    uint8_t* code   # the same shape
+    Py_ssize_t h, w, channels, window_h, window_w, sums_w  # sums_w: of a row of sums
+
+
+cdef void pool_rows(
+    const PooledOutput* p, real* sums, Py_ssize_t n, Py_ssize_t top, Py_ssize_t end,
+    Py_ssize_t first, Py_ssize_t last,
+) noexcept nogil:
+    """Channels first..last of rows top..end of image n, of the sums from the first of these."""
+    cdef Py_ssize_t i, j, at
+    cdef const real* bias = <const real*> p.bias + first
+    cdef real* x
+    cdef pool_window window
+    memset(&window, 0, sizeof(pool_window))
+    window.rows, window.cols, window.channels = p.window_h, p.window_w, last - first
+    window.x_row, window.x_pixel, window.kw = (
+        p.sums_w * p.channels, p.channels, <int32_t> p.window_w)
+    for i in range(end - top):
+        for j in range(p.w):
+            x = sums + (i * p.window_h * p.sums_w + j * p.window_w) * p.channels + first
+            at = ((n * p.h + top + i) * p.w + j) * p.channels + first
+            if real is float:
+                micro.f32.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
+            else:
+                micro.f64.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
