@@ -4,7 +4,9 @@ A product runs in chunks of INNER along k, fixed by the sizes alone, so that a p
 rows of a that meet it stay in cache.
 """
 
-cdef Py_ssize_t INNER = 512
+cdef enum:
+    INNER = 512
+    FEW_ROWS = 128  # of a product that is split along k: 3136 -> 100 for 32 rows in half the time
 
 
 cdef void rows_times_panel(
@@ -49,7 +51,7 @@ cdef struct Product:
     void* tiles
     Py_ssize_t m, n, k, b_row, b_column
     Py_ssize_t rows   # of one task
-    Py_ssize_t parts  # of the rows, for each panel of columns
+    Py_ssize_t parts  # of the rows, for each panel of columns; or of k
 
 
 cdef inline Py_ssize_t task_rows(Py_ssize_t total, Py_ssize_t limit) noexcept nogil:
@@ -82,6 +84,38 @@ cdef void nn_task(void* context, Py_ssize_t task, int worker, real* dtype) noexc
             <const real*> p.a + start * p.k + first, p.k, w, width,
             <real*> p.c + start * p.n + done, p.n, rows, count, vectors, used, first > 0)
         first += count
+
+
+cdef void few_rows_task(void* context, Py_ssize_t part, int worker, real* dtype) noexcept nogil:
+    """A part of k of c = a @ b, for all of few rows: b is read once and in order."""
+    cdef Product* p = <Product*> context
+    cdef Py_ssize_t lane = lanes(dtype), done = 0, vectors, used, width
+    cdef Py_ssize_t first = share(p.k, part, p.parts), count = share(p.k, part + 1, p.parts) - first
+    cdef real* panel = <real*> p.panels + worker * INNER * MICRO_MAX_VECTORS * lane
+    cdef const real* w
+    while done < p.n:
+        vectors = min(MICRO_MAX_VECTORS, vectors_for(p.n - done, lane))
+        used = min(vectors * lane, p.n - done)
+        w, width = <const real*> p.b + first * p.n + done, p.n
+        if used < vectors * lane:
+            pack_panel(w, p.n, 1, count, used, panel, vectors * lane)
+            w, width = panel, vectors * lane
+        rows_times_panel(<const real*> p.a + first, p.k, w, width,
+                         <real*> p.tiles + part * p.m * p.n + done, p.n, p.m, count, vectors, used,
+                         False)
+        done += used
+
+
+cdef void one_row_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+    """Some columns of c = a @ b.T for one row of a."""
+    cdef Product* p = <Product*> context
+    cdef Py_ssize_t first = task * p.rows, rows = min(p.rows, p.n - first)
+    if real is float:
+        micro.f32.dot(<const real*> p.b + first * p.k, p.k, rows, <const real*> p.a, p.k,
+                      <real*> p.c + first)
+    else:
+        micro.f64.dot(<const real*> p.b + first * p.k, p.k, rows, <const real*> p.a, p.k,
+                      <real*> p.c + first)
 
 
 cdef void nt_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
@@ -133,6 +167,22 @@ cdef void nn_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil
     nn_task[double](context, task, worker, NULL)
 
 
+cdef void few_rows_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    few_rows_task[float](context, task, worker, NULL)
+
+
+cdef void few_rows_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    few_rows_task[double](context, task, worker, NULL)
+
+
+cdef void one_row_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    one_row_task[float](context, task, worker, NULL)
+
+
+cdef void one_row_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil:
+    one_row_task[double](context, task, worker, NULL)
+
+
 cdef void nt_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
     nt_task[float](context, task, worker, NULL)
 
@@ -153,38 +203,49 @@ cdef int multiply(
     const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     bint transpose_a, bint transpose_b,
 ) except -1 nogil:
-    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(c), tasks
+    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(c), tasks, panels = 0, tiles = 0
     cdef int workers = threads_get()
     cdef Product p
-    cdef bint few_rows = transpose_b and m * (k + n) < n * k
     cdef task_function task
     p.a, p.b, p.c, p.m, p.n, p.k = a, b, c, m, n, k
     p.b_row = 1 if transpose_b else n
     p.b_column = k if transpose_b else 1
-    p.parts = 1
-    p.rows = m
-    p.panels = NULL
-    p.tiles = allocate(c, workers * MICRO_MAX_ROWS * width)
+    p.parts, p.rows, p.panels, p.tiles = 1, m, NULL, NULL
     if transpose_a:
         p.rows = task_rows(m, MICRO_MAX_ROWS)
         tasks = vectors_for(m, p.rows)
         task = tn_task_f32 if real is float else tn_task_f64
-    elif few_rows:
-        p.panels = allocate(c, k * vectors_for(m, lanes(c)) * lanes(c))
+    elif transpose_b and m == 1:
+        p.rows = 64
+        tasks = vectors_for(n, p.rows)
+        task = one_row_task_f32 if real is float else one_row_task_f64
+    elif transpose_b and m * (k + n) < n * k:
+        panels, tiles = k * vectors_for(m, lanes(c)) * lanes(c), workers * MICRO_MAX_ROWS * width
         p.rows = task_rows(n, MICRO_MAX_ROWS)
         tasks = vectors_for(n, p.rows)
         task = nt_task_f32 if real is float else nt_task_f64
-        if p.panels != NULL:
-            pack_rows(a, 1, k, k, m, <real*> p.panels, 0, k)
+    elif not transpose_b and m <= FEW_ROWS and k >= 2 * INNER:
+        p.parts = tasks = vectors_for(k, INNER)
+        panels, tiles = workers * INNER * width, tasks * m * n
+        task = few_rows_task_f32 if real is float else few_rows_task_f64
     else:
-        p.panels = allocate(c, workers * min(k, INNER) * width)
+        panels = workers * min(k, INNER) * width
         tasks = vectors_for(n, width)
         p.parts = max(1, min(4 * workers // tasks, m // MICRO_MAX_ROWS))
         tasks *= p.parts
         task = nn_task_f32 if real is float else nn_task_f64
-    cdef bint failed = p.tiles == NULL or (p.panels == NULL and not transpose_a)
+    if panels:
+        p.panels = allocate(c, panels)
+    if tiles:
+        p.tiles = allocate(c, tiles)
+    cdef bint failed = (
+        (p.panels == NULL and panels > 0) or (p.tiles == NULL and tiles > 0))
     if not failed:
+        if task == nt_task_f32 or task == nt_task_f64:
+            pack_rows(a, 1, k, k, m, <real*> p.panels, 0, k)
         run_job(task, &p, tasks, m * n * k, workers)
+        if task == few_rows_task_f32 or task == few_rows_task_f64:
+            add_chunks(<const real*> p.tiles, p.parts, m * n, c)
     free(p.panels)
     free(p.tiles)
     if failed:

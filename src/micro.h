@@ -87,6 +87,9 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
      *     x[i * x_row + j * x_pixel + offset[t] + c] * g[i * g_row + j * g_pixel + c];            \
      * w[t] is w_row apart; c < channels; x is readable over whole vectors. */                     \
     typedef outer_block_##SUFFIX channel_outer_##SUFFIX;                                           \
+    /* y[r] = the sum of x[r * x_row + i] * g[i] over i < k, for r < rows. */                       \
+    typedef void (*dot_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows, const REAL *g,    \
+                                 ptrdiff_t k, REAL *y);                                            \
     /* y[c * y_row + r] = x[r * x_row + c], for r < rows and c < cols. */                          \
     typedef void (*transpose_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,             \
                                        ptrdiff_t cols, REAL *y, ptrdiff_t y_row);                  \
@@ -135,6 +138,7 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
         outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                       \
         channel_block_##SUFFIX channel_block[MICRO_MAX_ROWS];                                      \
         channel_outer_##SUFFIX channel_outer[MICRO_MAX_ROWS];                                      \
+        dot_##SUFFIX dot;                                                                          \
         transpose_##SUFFIX transpose;                                                              \
         sparse_sum_##SUFFIX sparse_sum[MICRO_MAX_ROWS]; /* [vectors - 1] */                        \
         list_equal_##SUFFIX list_equal;                                                            \

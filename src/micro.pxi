@@ -59,6 +59,9 @@ cdef extern from "micro.h" nogil:
         const float* x, Py_ssize_t x_pixel, const tap_run* taps, Py_ssize_t n_taps,
         const float* w, Py_ssize_t w_row, float* y, Py_ssize_t y_pixel,
         Py_ssize_t channels) noexcept
+    ctypedef void (*dot_f32)(
+        const float* x, Py_ssize_t x_row, Py_ssize_t rows, const float* g, Py_ssize_t k,
+        float* y) noexcept
     ctypedef void (*transpose_f32)(
         const float* x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t cols, float* y,
         Py_ssize_t y_row) noexcept
@@ -70,6 +73,9 @@ cdef extern from "micro.h" nogil:
         const double* x, Py_ssize_t x_pixel, const tap_run* taps, Py_ssize_t n_taps,
         const double* w, Py_ssize_t w_row, double* y, Py_ssize_t y_pixel,
         Py_ssize_t channels) noexcept
+    ctypedef void (*dot_f64)(
+        const double* x, Py_ssize_t x_row, Py_ssize_t rows, const double* g, Py_ssize_t k,
+        double* y) noexcept
     ctypedef void (*transpose_f64)(
         const double* x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t cols, double* y,
         Py_ssize_t y_row) noexcept
@@ -130,6 +136,7 @@ cdef extern from "micro.h" nogil:
         outer_block_f32 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         channel_block_f32 channel_block[MICRO_MAX_ROWS]
         outer_block_f32 channel_outer[MICRO_MAX_ROWS]
+        dot_f32 dot
         transpose_f32 transpose
         sum_shifted_f32 sum_shifted
         relu_pool_f32 relu_pool
@@ -167,6 +174,7 @@ cdef extern from "micro.h" nogil:
         outer_block_f64 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         channel_block_f64 channel_block[MICRO_MAX_ROWS]
         outer_block_f64 channel_outer[MICRO_MAX_ROWS]
+        dot_f64 dot
         transpose_f64 transpose
         sum_shifted_f64 sum_shifted
         relu_pool_f64 relu_pool

@@ -73,3 +73,31 @@ static ALWAYS_INLINE void NAME(outer_block)(const int rows, const int vectors, c
         }
     }
 }
+
+/* y[r] = the sum of x[r * x_row + i] * g[i] over i < k, for r < rows, 8 rows at a time. */
+static ALWAYS_INLINE void NAME(dot_block)(const int rows, const REAL *x, ptrdiff_t x_row,
+                                          const REAL *g, ptrdiff_t k, REAL *y) {
+    vec acc[8] = {0};
+    for (ptrdiff_t i = 0; i < k; i += LANES) {
+        const ptrdiff_t count = k - i < LANES ? k - i : LANES;
+        const vec value = NAME(load_up_to)(g + i, count);
+        UNROLL for (int r = 0; r < rows; r++) {
+            acc[r] += NAME(load_up_to)(x + r * x_row + i, count) * value;
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++) {
+        REAL sum = 0;
+        for (ptrdiff_t i = 0; i < LANES; i++)
+            sum += acc[r][i];
+        y[r] = sum;
+    }
+}
+
+static void NAME(dot)(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows, const REAL *g, ptrdiff_t k,
+                      REAL *y) {
+    ptrdiff_t r = 0;
+    for (; r + 8 <= rows; r += 8)
+        NAME(dot_block)(8, x + r * x_row, x_row, g, k, y + r);
+    for (; r < rows; r++)
+        NAME(dot_block)(1, x + r * x_row, x_row, g, k, y + r);
+}

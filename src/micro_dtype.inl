@@ -75,6 +75,7 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
     .relu_pool = NAME(relu_pool),
     .spread = NAME(spread),
     .list_equal = NAME(list_equal),
+    .dot = NAME(dot),
     .transpose = NAME(transpose),
     .sum_shifted = NAME(sum_shifted),
     .winograd_input = NAME(winograd_input),

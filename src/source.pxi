@@ -36,7 +36,7 @@ cdef void lay_out(Source* s, Py_ssize_t groups, Py_ssize_t target_channels, real
     s.pixel = s.channels
     if s.by_channel:
         s.pixel = s.group * target_channels
-        if s.pixel * sizeof(real) % 256 == 0:
+        if s.pixel * sizeof(real) % 1024 == 0:
             s.pixel += 64 // sizeof(real)  # else the pixels of a window share a few sets of L1
     s.row = (s.halo.width if s.copied else s.w) * s.pixel
 
@@ -92,10 +92,10 @@ cdef const real* source_band(
     cdef const real* image = <const real*> s.images + n * s.h * s.w * s.channels
     if not s.copied:
         return image + first * s.row
-    if s.by_channel:
-        copy_planes(s, image, first, count, copy)
-    else:
+    if s.pixel == s.channels:
         copy_band(s, image, first, count, copy)
+    else:
+        copy_planes(s, image, first, count, copy)
     return copy
 
 

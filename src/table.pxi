@@ -98,32 +98,48 @@ def use_kernels(name):
         _only = before
 
 
+cdef object _serving(str operation, tuple sizes):
+    """The first row that serves these sizes; within use_kernels, the first so called."""
+    first = None
+    for row in ROWS[operation]:
+        if row.serves is _serves_all or row.serves(*sizes):
+            if _only is None or row.name == _only:
+                return row
+            first = first or row
+    return first
+
+
 cdef object run_kernel(str operation, dtype, tuple arrays, tuple sizes):
     """Run the first row that serves these sizes, with denormals flushed."""
     cdef unsigned long long state
     cdef double started
-    serving = [row for row in ROWS[operation] if row.serves(*sizes)]
-    row = next((row for row in serving if row.name == _only), serving[0])
+    row = _serving(operation, sizes)
     started = time.perf_counter() if verbose else 0
     state = flush_denormals_enter()
     try:
-        row.run[dtype.name](*arrays, *sizes)
+        row.run["float32" if dtype is FLOAT32 else dtype.name](*arrays, *sizes)
     finally:
         flush_denormals_leave(state)
     if verbose:
         tell(operation, row.name, dtype.name, arrays, sizes, time.perf_counter() - started)
 
 
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
 def _contiguous(array):
     """`array`, or a copy where its elements are not next to one another or not aligned."""
-    return np.ascontiguousarray(array) if array.flags.aligned else array.copy()
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned:
+        return array
+    return np.ascontiguousarray(array) if flags.aligned else array.copy()
 
 
 def _floats(str name, array, shape):
     """`array` as a contiguous float array of this shape, or an error."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array. Received: {type(array).__name__}")
-    if array.dtype != np.float32 and array.dtype != np.float64:
+    if array.dtype is not FLOAT32 and array.dtype not in (FLOAT32, FLOAT64):
         raise TypeError(f"{name} must be float32 or float64. Received: dtype={array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}. Received: shape={array.shape}")
@@ -145,7 +161,10 @@ def _pair(first_name, first, first_shape, second_name, second, second_shape):
 def _run_into(operation, shape, arrays, sizes):
     """The result of an operation, which is zero where an array is empty."""
     dtype = arrays[0].dtype
-    if 0 in shape or any(array.size == 0 for array in arrays):
+    for array in arrays:
+        if array.size == 0:
+            return np.zeros(shape, dtype)
+    if 0 in shape:
         return np.zeros(shape, dtype)
     result = np.empty(shape, dtype)
     run_kernel(operation, dtype, (*arrays, result), sizes)

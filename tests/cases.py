@@ -219,6 +219,7 @@ GEMM = (
     *(Gemm(17, n, 6) for n in (17, 33, 48, 65)),
     *(Gemm(4, 9, k) for k in (1, 2, 15, 511, 512, 513, 1100)),  # chunks are 512 long
     Gemm(33, 34, 1030),
+    *(Gemm(m, 37, 1100) for m in (1, 2, 128, 129)),  # few rows are split along k
     Gemm(1, 1, 1),
     Gemm(1, 40, 600),
     Gemm(40, 1, 600),
