@@ -92,10 +92,10 @@ cdef const real* source_band(
     cdef const real* image = <const real*> s.images + n * s.h * s.w * s.channels
     if not s.copied:
         return image + first * s.row
-    if s.pixel == s.channels:
-        copy_band(s, image, first, count, copy)
-    else:
+    if s.by_channel and (s.group > 1 or s.target_group > 1 or s.pixel > s.channels):
         copy_planes(s, image, first, count, copy)
+    else:
+        copy_band(s, image, first, count, copy)
     return copy
 
 
