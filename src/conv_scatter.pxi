@@ -119,7 +119,8 @@ cdef int backward_input_scatter(
     s.margin = reach_w + lane
     s.product = s.margin + max(s.turned, s.plane + g.pad_left) + lane
     wanted = vectors_for(2 * threads, g.n)
-    s.bands = min(g.h, max(wanted, vectors_for(g.h * s.planes * s.plane * sizeof(real), BAND_BYTES)))
+    s.bands = min(g.h, max(
+        wanted, vectors_for(g.h * s.planes * s.plane * sizeof(real), BAND_BYTES)))
     s.band_rows = (g.h + s.bands - 1) // s.bands
     s.scratch_size = (
         g.c_out * s.turned + g.kh * g.kw * g.c_in * s.product + lane

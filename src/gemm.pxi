@@ -210,7 +210,9 @@ cdef int multiply(
     p.a, p.b, p.c, p.m, p.n, p.k = a, b, c, m, n, k
     p.b_row = 1 if transpose_b else n
     p.b_column = k if transpose_b else 1
-    p.parts, p.rows, p.panels, p.tiles = 1, m, NULL, NULL
+    p.parts, p.rows = 1, m
+    cdef bint turned = transpose_b and 1 < m and m * (k + n) < n * k
+    cdef bint split = not transpose_a and not transpose_b and m <= FEW_ROWS and k >= 2 * INNER
     if transpose_a:
         p.rows = task_rows(m, MICRO_MAX_ROWS)
         tasks = vectors_for(m, p.rows)
@@ -219,12 +221,12 @@ cdef int multiply(
         p.rows = 64
         tasks = vectors_for(n, p.rows)
         task = one_row_task_f32 if real is float else one_row_task_f64
-    elif transpose_b and m * (k + n) < n * k:
+    elif turned:
         panels, tiles = k * vectors_for(m, lanes(c)) * lanes(c), workers * MICRO_MAX_ROWS * width
         p.rows = task_rows(n, MICRO_MAX_ROWS)
         tasks = vectors_for(n, p.rows)
         task = nt_task_f32 if real is float else nt_task_f64
-    elif not transpose_b and m <= FEW_ROWS and k >= 2 * INNER:
+    elif split:
         p.parts = tasks = vectors_for(k, INNER)
         panels, tiles = workers * INNER * width, tasks * m * n
         task = few_rows_task_f32 if real is float else few_rows_task_f64
@@ -234,17 +236,13 @@ cdef int multiply(
         p.parts = max(1, min(4 * workers // tasks, m // MICRO_MAX_ROWS))
         tasks *= p.parts
         task = nn_task_f32 if real is float else nn_task_f64
-    if panels:
-        p.panels = allocate(c, panels)
-    if tiles:
-        p.tiles = allocate(c, tiles)
-    cdef bint failed = (
-        (p.panels == NULL and panels > 0) or (p.tiles == NULL and tiles > 0))
+    p.panels, p.tiles = allocate(c, panels), allocate(c, tiles)
+    cdef bint failed = p.panels == NULL or p.tiles == NULL
     if not failed:
-        if task == nt_task_f32 or task == nt_task_f64:
+        if turned:
             pack_rows(a, 1, k, k, m, <real*> p.panels, 0, k)
         run_job(task, &p, tasks, m * n * k, workers)
-        if task == few_rows_task_f32 or task == few_rows_task_f64:
+        if split:
             add_chunks(<const real*> p.tiles, p.parts, m * n, c)
     free(p.panels)
     free(p.tiles)

@@ -74,10 +74,10 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
      *     x[i * x_row + j * x_pixel + offset[r]] * g[i * g_row + j * g_pixel + c];                \
      * w[r] is w_row apart; c < channels, which fills all vectors but the last; a NULL for offset  \
      * stands for 0, 1, 2, ... */                                                                  \
-    typedef void (*outer_block_##SUFFIX)(                                                          \
-        const REAL *x, const ptrdiff_t *offset, ptrdiff_t x_row, ptrdiff_t x_pixel, const REAL *g, \
-        ptrdiff_t g_row, ptrdiff_t g_pixel, ptrdiff_t rows, ptrdiff_t cols, REAL *w,               \
-        ptrdiff_t w_row, ptrdiff_t channels);                                                      \
+    typedef void (*outer_block_##SUFFIX)(const REAL *x, const ptrdiff_t *offset, ptrdiff_t x_row,  \
+                                         ptrdiff_t x_pixel, const REAL *g, ptrdiff_t g_row,        \
+                                         ptrdiff_t g_pixel, ptrdiff_t rows, ptrdiff_t cols,        \
+                                         REAL *w, ptrdiff_t w_row, ptrdiff_t channels);            \
     /* y[p][c] = sum over taps t: x[p * x_pixel + taps[t].offset + c] * w[t][c], c < channels;     \
      * w[t] is w_row apart, y[p] is y_pixel apart; x and w are readable over whole vectors. */     \
     typedef void (*channel_block_##SUFFIX)(const REAL *x, ptrdiff_t x_pixel, const tap_run *taps,  \
@@ -87,13 +87,13 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
      *     x[i * x_row + j * x_pixel + offset[t] + c] * g[i * g_row + j * g_pixel + c];            \
      * w[t] is w_row apart; c < channels; x is readable over whole vectors. */                     \
     typedef outer_block_##SUFFIX channel_outer_##SUFFIX;                                           \
-    /* y[r] = the sum of x[r * x_row + i] * g[i] over i < k, for r < rows. */                       \
+    /* y[r] = the sum of x[r * x_row + i] * g[i] over i < k, for r < rows. */                      \
     typedef void (*dot_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows, const REAL *g,    \
                                  ptrdiff_t k, REAL *y);                                            \
     /* y[c * y_row + r] = x[r * x_row + c], for r < rows and c < cols. */                          \
     typedef void (*transpose_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,             \
                                        ptrdiff_t cols, REAL *y, ptrdiff_t y_row);                  \
-    /* y[i] += the sum of x[offset[t] + i] over t < count, for i < length, a multiple of lanes. */  \
+    /* y[i] += the sum of x[offset[t] + i] over t < count, for i < length, a multiple of lanes. */ \
     typedef void (*sum_shifted_##SUFFIX)(const REAL *x, const ptrdiff_t *offset, ptrdiff_t count,  \
                                          REAL *y, ptrdiff_t length);                               \
     /* One output pixel, with window->channels values at y and at argmax. The forward and gather   \
@@ -103,7 +103,7 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
     /* One output pixel of a max-pool over ReLU(x + bias), and the tap of each maximum. */         \
     typedef void (*relu_pool_##SUFFIX)(const REAL *x, const REAL *bias, const pool_window *window, \
                                        REAL *y, uint8_t *code);                                    \
-    /* Its gradient: each g to the pixel of x that code names, zero to the window's others. */      \
+    /* Its gradient: each g to the pixel of x that code names, zero to the window's others. */     \
     typedef void (*spread_##SUFFIX)(const REAL *g, const uint8_t *code, const pool_window *window, \
                                     REAL *x);                                                      \
     /* y[y_offset[v] + lane] += sum over entries e: value[e] * x[index[e] + x_offset[v] + lane],   \

@@ -80,7 +80,6 @@ cdef extern from "micro.h" nogil:
         const double* x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t cols, double* y,
         Py_ssize_t y_row) noexcept
 
-
     ctypedef Py_ssize_t (*list_equal_f32)(
         const uint8_t* code, uint8_t wanted, const float* value, Py_ssize_t count, int32_t step,
         int32_t* index, float* listed) noexcept

@@ -36,7 +36,8 @@ static ALWAYS_INLINE void NAME(channel_outer)(const int taps, const REAL *x,
             const REAL *grad = g + i * g_row + c;
             for (ptrdiff_t j = 0; j < n_cols; j++, input += x_pixel, grad += g_pixel) {
                 const vec value = NAME(load_up_to)(grad, rest < LANES ? rest : LANES);
-                UNROLL for (int t = 0; t < taps; t++) acc[t] += NAME(load)(input + offset[t]) * value;
+                UNROLL for (int t = 0; t < taps; t++) acc[t] +=
+                    NAME(load)(input + offset[t]) * value;
             }
         }
         UNROLL for (int t = 0; t < taps; t++) {

@@ -39,8 +39,7 @@ static ALWAYS_INLINE void NAME(conv_block)(const int rows, const int vectors, co
 }
 
 static ALWAYS_INLINE void NAME(outer_block)(const int rows, const int vectors, const int apart,
-                                            const REAL *x,
-                                            const ptrdiff_t *offset, ptrdiff_t x_row,
+                                            const REAL *x, const ptrdiff_t *offset, ptrdiff_t x_row,
                                             ptrdiff_t x_pixel, const REAL *g, ptrdiff_t g_row,
                                             ptrdiff_t g_pixel, ptrdiff_t n_rows, ptrdiff_t n_cols,
                                             REAL *w, ptrdiff_t w_row, ptrdiff_t channels) {

@@ -79,8 +79,8 @@ static void NAME(average_pool_backward)(REAL *restrict x, REAL *restrict y,
     }
 }
 
-/* The maximum of a window after bias and ReLU, and a byte for its tap: DEAD if it is not positive. A
- * vector comparison gives lanes of all or no bits, which choose by masking. */
+/* The maximum of a window after bias and ReLU, and a byte for its tap: DEAD if it is not positive.
+ * A vector comparison gives lanes of all or no bits, which choose by masking. */
 #define CHOOSE(mask, a, b) (((mask) & (a)) | (~(mask) & (b)))
 
 static ALWAYS_INLINE void NAME(relu_pool_window)(const ptrdiff_t rows, const ptrdiff_t cols,
@@ -99,7 +99,8 @@ static ALWAYS_INLINE void NAME(relu_pool_window)(const ptrdiff_t rows, const ptr
                 const vec value = NAME(load_up_to)(p, rest < LANES ? rest : LANES) + shift;
                 const index here = (index){0} + (LANE_INDEX)(i * cols + j);
                 /* A NaN wins over all but a NaN; nothing is better than itself. */
-                const index better = i + j == 0 ? (index){0} - 1 : ~(value <= best) & (best == best);
+                const index better =
+                    i + j == 0 ? (index){0} - 1 : ~(value <= best) & (best == best);
                 best = (vec)CHOOSE(better, (index)value, (index)best);
                 tap = CHOOSE(better, here, tap);
             }

@@ -23,7 +23,8 @@ static ptrdiff_t NAME(list_equal)(const uint8_t *code, uint8_t wanted, const REA
     ptrdiff_t c = 0, found = 0;
 #if defined(COMPRESS) /* 4 times the speed of the loop below */
     for (; c + LANES <= count; c += LANES)
-        found += COMPRESS(code + c, wanted, value + c, (int32_t)c, step, index + found, listed + found);
+        found +=
+            COMPRESS(code + c, wanted, value + c, (int32_t)c, step, index + found, listed + found);
 #endif
     for (; c < count; c++) {
         index[found] = (int32_t)c * step;

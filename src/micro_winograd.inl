@@ -80,7 +80,8 @@ static void NAME(winograd_input_row)(ptrdiff_t i, const REAL *x, ptrdiff_t x_row
     const REAL sign = i == 1 ? 1 : -1;
     for (ptrdiff_t rest = channels; rest > 0; rest -= LANES, p += LANES, q += LANES, v += LANES) {
         vec t[4];
-        UNROLL for (int j = 0; j < 4; j++) t[j] = LOAD(p + j * x_pixel) + sign * LOAD(q + j * x_pixel);
+        UNROLL for (int j = 0; j < 4; j++) t[j] =
+            LOAD(p + j * x_pixel) + sign * LOAD(q + j * x_pixel);
         STORE(v, t[0] - t[2]);
         STORE(v + step, t[1] + t[2]);
         STORE(v + 2 * step, t[2] - t[1]);

@@ -212,7 +212,8 @@ cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
     for p in range(s.n_phases):
         s.phases[p].panels = inner
         inner += s.phases[p].inner
-    s.panels = allocate(dtype, inner * s.panel_size if source.by_channel else s.panel_size * source.groups)
+    s.panels = allocate(
+        dtype, s.panel_size * (inner if source.by_channel else source.groups))
     s.copies = allocate(dtype, threads * s.copy_size)
     cdef bint failed = s.panels == NULL or s.copies == NULL
     if not failed:

@@ -1,5 +1,5 @@
-"""The images that a convolution slides over: as they are, or a band of rows at a time in a copy with
-a halo of zeros, so that no edge is special.
+"""The images that a convolution slides over: as they are, or a band of rows at a time in a copy
+with a halo of zeros, so that no edge is special.
 
 A group with few channels leaves most lanes of a vector empty; such convolutions, depthwise ones
 first of all, run by channel: a lane is a channel of the result. The copy then holds, for each of a
@@ -26,7 +26,9 @@ cdef struct Source:
     Py_ssize_t n, h, w, channels, groups, group, target_group, pixel, row
 
 
-cdef void lay_out(Source* s, Py_ssize_t groups, Py_ssize_t target_channels, real* dtype) noexcept nogil:
+cdef void lay_out(
+    Source* s, Py_ssize_t groups, Py_ssize_t target_channels, real* dtype
+) noexcept nogil:
     """Choose how to read the images, given their sizes and the halo."""
     cdef Py_ssize_t lane = lanes(dtype)
     s.groups, s.group, s.target_group = groups, s.channels // groups, target_channels // groups

@@ -77,7 +77,9 @@ cdef void list_by_channel(
             code += s.c_out
 
 
-cdef void sparse_weight_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
+cdef void sparse_weight_task(
+    void* context, Py_ssize_t task, int worker, real* dtype
+) noexcept nogil:
     """The images of one chunk, in order, for some output channels."""
     cdef Sparse* s = <Sparse*> context
     cdef Py_ssize_t chunk = task // s.parts, part = task % s.parts, unit, band, c, v, end, top, rows
@@ -201,7 +203,8 @@ cdef void sparse_input_task(void* context, Py_ssize_t task, int worker, real* dt
     """Some vectors of input channels of one image."""
     cdef Sparse* s = <Sparse*> context
     cdef Py_ssize_t n = task // s.parts, part = task % s.parts, lane = lanes(dtype)
-    cdef Py_ssize_t first = share(s.vectors, part, s.parts), last = share(s.vectors, part + 1, s.parts)
+    cdef Py_ssize_t first = share(s.vectors, part, s.parts)
+    cdef Py_ssize_t last = share(s.vectors, part + 1, s.parts)
     cdef Py_ssize_t weight_row = s.taps * lane, pixels = s.window_h * s.window_w, lists
     cdef Py_ssize_t band, top, end, v, i, j, tap, block, pixel, list_, channels
     cdef real* image = <real*> s.scratch + worker * s.scratch_size

@@ -3,8 +3,8 @@
  * - Idle threads spin for SPIN pauses (some tens of microseconds: a round trip then costs 0.2 us),
  *   then sleep on a futex (70 us to wake), so that an idle pool costs nothing. They never yield:
  *   each yield gives away a whole time slice when another process wants the core.
- * - A worker that the scheduler woke on its caller's core would wait there until the job is done, and
- *   on a busy machine it never leaves: 1x the speed of one thread for minutes, where moving it
+ * - A worker that the scheduler woke on its caller's core would wait there until the job is done,
+ * and on a busy machine it never leaves: 1x the speed of one thread for minutes, where moving it
  *   away gives 1.5x beside another process. So a caller moves sleepers off its own core.
  * - Tasks are handed out by one atomic counter, so a core that is taken away delays one task only.
  * - One job at a time; a second caller runs its job alone rather than wait.

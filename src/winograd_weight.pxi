@@ -1,8 +1,9 @@
 """The gradient by the weights of a 3x3 convolution without strides, by Winograd's algorithm.
 
-y = A'((GgG') * (B'dB))A for tiles d of x, so the gradient by g is G'(sum of (B'dB) * (A grad_y A'))G:
-the transformed tiles of x and of grad_y meet in 16 products (channels in x tiles) @ (tiles x
-channels out), which are summed over all tiles and transformed once.
+y = A'((GgG') * (B'dB))A for tiles d of x, so the gradient by g is
+G'(sum of (B'dB) * (A grad_y A'))G: the transformed tiles
+of x and of grad_y meet in 16 products (channels in x tiles) @ (tiles x channels out), which are
+summed over all tiles and transformed once.
 
 The tiles are split into a number of chunks fixed by the sizes alone, each with a sum of its own.
 Of a chunk, every row of four products, and some input channels of it, can be a task of its own.
@@ -27,8 +28,8 @@ cdef struct WinogradWeight:
 
 cdef void add_products(
     const WinogradWeight* s, Py_ssize_t row, const real* x, const real* grad, Py_ssize_t images,
-    Py_ssize_t x_image, Py_ssize_t grad_image, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t channels,
-    real* v, real* sums,
+    Py_ssize_t x_image, Py_ssize_t grad_image, Py_ssize_t rows, Py_ssize_t first,
+    Py_ssize_t channels, real* v, real* sums,
 ) noexcept nogil:
     """Add one row of four products over the tiles of a unit, for some input channels."""
     cdef Py_ssize_t of_image = rows * s.tile_cols, tiles = images * of_image, tile, i, j, k
