@@ -176,23 +176,29 @@ CONV_BEYOND_TENSORFLOW = (
     Conv(1, 11, 10, 2, 3, 3, 3, "same", 2, 3),
     Conv(1, 11, 10, 4, 2, 3, 6, "valid", (3, 2), (2, 3), 2),
 )
-ODD_PADDING = {
-    "padding in front only": Geometry(
-        n=2, h=4, w=5, c_in=2, c_out=3, kh=3, kw=3, oh=5, ow=6, pad_top=3, pad_left=3
-    ),
-    "a window in the padding": Geometry(
-        n=1, h=5, w=1, c_in=2, c_out=2, kh=3, kw=1, oh=5, ow=5, pad_top=1, pad_left=3
-    ),
-    "rows that no window meets": Geometry(
-        n=2, h=9, w=8, c_in=2, c_out=3, kh=2, kw=2, oh=2, ow=2, stride_h=2, stride_w=3
-    ),
-    "two zeros in front": Geometry(
-        n=3, h=7, w=6, c_in=16, c_out=18, kh=3, kw=3, oh=9, ow=7, pad_top=2, pad_left=2
-    ),
-    "far behind the image": Geometry(
-        n=1, h=3, w=3, c_in=2, c_out=3, kh=2, kw=2, oh=6, ow=7, stride_h=2, dilation_w=3
-    ),
-}
+
+
+def odd_padding(channels: int) -> dict[str, Geometry]:
+    """Windows where neither SAME nor VALID places them."""
+    geometries = {
+        "padding in front only": Geometry(
+            n=2, h=4, w=5, c_in=channels, c_out=3, kh=3, kw=3, oh=5, ow=6, pad_top=3, pad_left=3
+        ),
+        "a window in the padding": Geometry(
+            n=3, h=5, w=1, c_in=channels, c_out=2, kh=3, kw=1, oh=5, ow=5, pad_top=1, pad_left=3
+        ),
+        "rows that no window meets": Geometry(
+            n=2, h=9, w=8, c_in=channels, c_out=3, kh=2, kw=2, oh=2, ow=2, stride_h=2, stride_w=3
+        ),
+        "two zeros in front": Geometry(
+            n=3, h=7, w=6, c_in=channels, c_out=18, kh=3, kw=3, oh=9, ow=7, pad_top=2, pad_left=2
+        ),
+        "far behind the image": Geometry(
+            n=1, h=3, w=3, c_in=channels, c_out=3, kh=2, kw=2, oh=6, ow=7, stride_h=2, dilation_w=3
+        ),
+    }
+    return {f"{name}, {channels} channels": g for name, g in geometries.items()}
+
 
 POOL_KINDS = (
     Pool(2, 6, 6, 3, 2, 2),
@@ -274,24 +280,26 @@ def _gemm_case(row: Gemm, transpose_a: bool, transpose_b: bool) -> KernelCase:
 
 
 # What a fused convolution pools by: windows side by side, which leave pixels out or not.
-_FUSED = {
-    f"{row.name}-pool{h}x{w}": (row.geometry(), h, w)
-    for row, (h, w) in itertools.product(
-        (
-            Conv(2, 7, 6, 3, 3, 3, 5),
-            Conv(2, 28, 28, 1, 3, 3, 32, "same"),
-            Conv(2, 14, 14, 32, 3, 3, 64, "same"),
-            Conv(2, 11, 13, 17, 3, 3, 33, "same"),
-            Conv(1, 9, 8, 16, 5, 2, 20, "valid", (1, 2), (2, 1)),
-            Conv(3, 10, 9, 35, 3, 3, 18, "same", 2),
-            Conv(1, 8, 8, 16, 1, 1, 70),
-            Conv(1, 8, 8, 6, 3, 3, 6, "same", 1, 1, 6),
-            Conv(0, 8, 8, 2, 3, 3, 2),
-        ),
-        ((2, 2), (1, 2), (2, 1), (3, 2)),
+_FUSED_CONVS = {
+    row.name: row.geometry()
+    for row in (
+        Conv(2, 7, 6, 3, 3, 3, 5),
+        Conv(2, 28, 28, 1, 3, 3, 32, "same"),
+        Conv(2, 14, 14, 32, 3, 3, 64, "same"),
+        Conv(2, 11, 13, 17, 3, 3, 33, "same"),
+        Conv(1, 9, 8, 16, 5, 2, 20, "valid", (1, 2), (2, 1)),
+        Conv(3, 10, 9, 35, 3, 3, 18, "same", 2),
+        Conv(1, 8, 8, 16, 1, 1, 70),
+        Conv(1, 8, 8, 6, 3, 3, 6, "same", 1, 1, 6),
     )
-    if min(row.geometry().oh // h, row.geometry().ow // w) > 0
-}
+} | odd_padding(17)
+_MANY_PARTS = (Conv(17, 14, 14, 32, 3, 3, 64, "same"), Conv(1, 40, 40, 20, 3, 3, 36))
+_FUSED = {
+    f"{name}-pool{h}x{w}": (g, h, w)
+    for name, g in _FUSED_CONVS.items()
+    for h, w in ((2, 2), (1, 2), (2, 1), (3, 2))
+    if min(g.oh // h, g.ow // w) > 0
+} | {f"{row.name}-pool2x2": (row.geometry(), 2, 2) for row in _MANY_PARTS}
 
 
 def _fused_cases(*what: str) -> list[KernelCase]:
@@ -308,9 +316,7 @@ def _fused_cases(*what: str) -> list[KernelCase]:
         return tuple({**made, "code": codes}[name] for name in what)
 
     return [
-        KernelCase(name, sizes, functools.partial(arrays, sizes))
-        for name, sizes in _FUSED.items()
-        if sizes[0].n
+        KernelCase(name, sizes, functools.partial(arrays, sizes)) for name, sizes in _FUSED.items()
     ]
 
 
@@ -331,7 +337,8 @@ def _pass_cases(shapes: Iterable[tuple[int, ...]], what: str) -> list[KernelCase
     ]
 
 
-_CONVS = {r.name: r.geometry() for r in (*CONV, *CONV_BEYOND_TENSORFLOW) if r.n} | ODD_PADDING
+_CONVS = {r.name: r.geometry() for r in (*CONV, *CONV_BEYOND_TENSORFLOW) if r.n}
+_CONVS |= odd_padding(2) | odd_padding(17)
 _POOLS = {r.name: r.geometry() for r in POOL if r.n}
 
 KERNEL_CASES: dict[str, list[KernelCase]] = {
