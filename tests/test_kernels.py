@@ -8,10 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from cases import DTYPES, KERNEL_CASES, KERNEL_ERRORS, UPDATE_CASES, assert_close
+from cases import DTYPES, KERNEL_CASES, UPDATE_CASES, assert_close
 from cnn_ext import _kernels
 from cnn_ext._kernels import Geometry
 from cnn_ext.ops.pooling import pool_geometry
+from errors import KERNEL_ERRORS
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 RETURNING = [row for row in _kernels.KERNELS if row.operation in KERNEL_CASES]
