@@ -541,24 +541,29 @@ def gradient_by_tape(function, at, gradient):
     return tape.gradient(y, at, output_gradients=gradient)
 
 
+def conv2d_by_keras(row, k, **given):
+    """Of x, weight and y the one that is not given: Keras's conv or a gradient of it."""
+
+    def conv(x, weight):
+        return k.conv(x, weight, row.strides, row.padding, dilation_rate=row.dilation)
+
+    if "y" not in given:
+        return conv(given["x"], given["weight"])
+    if "x" not in given:
+        at = k.zeros(row.x_shape, given["y"].dtype)
+        return gradient_by_tape(lambda x: conv(x, given["weight"]), at, given["y"])
+    at = k.zeros(row.weight_shape, given["y"].dtype)
+    return gradient_by_tape(lambda weight: conv(given["x"], weight), at, given["y"])
+
+
 def conv2d_cases(which):
-    """The three bilinear operations on a Geometry; Keras's are its conv and that one's gradients.
+    """The three bilinear operations on a Geometry.
 
     which: the names of the two arrays that the operation takes; the third is its result.
     """
 
     def theirs(row, k, first, second):
-        def conv(x, weight):
-            return k.conv(x, weight, row.strides, row.padding, dilation_rate=row.dilation)
-
-        given = dict(zip(which, (first, second), strict=True))
-        if "y" not in given:
-            return conv(given["x"], given["weight"])
-        if "x" not in given:
-            at = k.zeros(row.x_shape, given["y"].dtype)
-            return gradient_by_tape(lambda x: conv(x, given["weight"]), at, given["y"])
-        at = k.zeros(row.weight_shape, given["y"].dtype)
-        return gradient_by_tape(lambda weight: conv(given["x"], weight), at, given["y"])
+        return conv2d_by_keras(row, k, **dict(zip(which, (first, second), strict=True)))
 
     cases = []
     for row in CONV_KINDS:
@@ -566,6 +571,73 @@ def conv2d_cases(which):
         shapes = {"x": row.x_shape, "weight": row.weight_shape, "y": geometry.y_shape}
         arrays, counterpart = normal(*map(shapes.get, which)), functools.partial(theirs, row)
         cases.append(Case(row.name, arrays, {"geometry": geometry}, counterpart, linear="each"))
+    return cases
+
+
+FUSED_KINDS = (
+    *((row, (2, 2)) for row in CONV_KINDS),
+    (CONV_KINDS[0], (1, 2)),
+    (CONV_KINDS[1], (3, 2)),
+    (Conv(1, 12, 11, 16, 3, 3, 17, "same"), (2, 2)),  # Winograd's tiles, lists of what is alive
+)
+
+
+def relu_pool_by_keras(window, k, sums):
+    return k.max_pool(k.relu(sums), window)
+
+
+def conv_relu_max_pool_cases(in_words):
+    """Convolution, bias, ReLU and max-pooling in one: in Keras's words, or on a Geometry."""
+
+    def theirs(row, window, k, x, weight, bias):
+        sums = conv2d_by_keras(row, k, x=x, weight=weight) + bias
+        return relu_pool_by_keras(window, k, sums)
+
+    def no_images(row, window, k, x, weight, bias):  # as in conv_cases
+        return theirs(row, window, k, k.zeros((1, *x.shape[1:])), weight, bias)[:0]
+
+    kinds = (*FUSED_KINDS, (Conv(0, 6, 7, 2, 3, 3, 3), (2, 2)))
+    return [
+        Case(
+            f"{row.name}-pool{window}",
+            normal(row.x_shape, row.weight_shape, (row.filters,)),
+            {"pool_size": window, "strides": row.strides, "padding": row.padding,
+             "dilation_rate": row.dilation}
+            if in_words
+            else {"geometry": row.geometry(), "window": window},
+            functools.partial(theirs if row.n else no_images, row, window),
+            empty=row.n == 0,
+        )
+        for row, window in kinds
+    ]  # fmt: skip
+
+
+def conv2d_relu_pool_backward_cases(which):
+    """The gradients of conv2d_relu_pool, bilinear where the maxima are held.
+
+    which: the names of the two arrays, as for conv2d_cases; y is after the pool.
+    """
+
+    def theirs(row, window, sums, k, first, second):
+        given = dict(zip(which, (first, second), strict=True))
+        at = k.convert_to_tensor(sums, given["y"].dtype)
+        pool = functools.partial(relu_pool_by_keras, window, k)
+        given["y"] = gradient_by_tape(pool, at, given["y"])
+        return conv2d_by_keras(row, k, **given)
+
+    cases = []
+    for row, window in FUSED_KINDS:
+        g = row.geometry()
+        x, weight, bias = normal(row.x_shape, row.weight_shape, (row.filters,))(
+            np.random.default_rng(7)
+        )
+        y, code = _kernels.conv2d_relu_pool_forward(x, weight, bias, g, *window)
+        sums = _kernels.conv2d_forward(x, weight, g) + bias
+        shapes = {"x": row.x_shape, "weight": row.weight_shape, "y": y.shape}
+        static = {"code": code, "geometry": g, "window": window}
+        arrays = normal(*map(shapes.get, which))
+        counterpart = functools.partial(theirs, row, window, sums)
+        cases.append(Case(f"{row.name}-pool{window}", arrays, static, counterpart, linear="each"))
     return cases
 
 
@@ -735,6 +807,10 @@ CASES: dict[str, list[Case]] = {
     "conv2d": conv2d_cases(("x", "weight")),
     "conv2d_backward_input": conv2d_cases(("y", "weight")),
     "conv2d_backward_weight": conv2d_cases(("x", "y")),
+    "conv2d_relu_pool": conv_relu_max_pool_cases(in_words=False),
+    "conv2d_relu_pool_backward_input": conv2d_relu_pool_backward_cases(("y", "weight")),
+    "conv2d_relu_pool_backward_weight": conv2d_relu_pool_backward_cases(("x", "y")),
+    "conv_relu_max_pool": conv_relu_max_pool_cases(in_words=True),
     "divide": binary(off_zero),
     "elu": [
         unary(off_zero((3, 4))),

@@ -50,6 +50,7 @@ _POOL = Geometry(**_SIZES, groups=2)
 _X, _W, _Y = ones(1, 3, 3, 2), ones(2, 2, 2, 2), ones(1, 2, 2, 2)
 _TAPS = np.zeros(_POOL.y_shape, np.int32)
 _B, _POOLED, _CODE = ones(2), ones(1, 1, 1, 2), np.full((1, 1, 1, 2), 255, np.uint8)
+_IMAGE, _KERNEL, _BIAS = ones(1, 5, 5, 1), ones(3, 3, 1, 4), ones(4)
 _WIDE = Geometry(**{**_SIZES, "h": 17, "w": 17, "oh": 16, "ow": 16})
 
 
@@ -183,6 +184,11 @@ KERNEL_ERRORS = [
           TypeError, "a and b must have one dtype"),
 ]  # fmt: skip
 
+
+def _conv_relu_max_pool(inputs=_IMAGE, kernel=_KERNEL, bias=_BIAS, **more):
+    ops.conv_relu_max_pool(inputs, kernel, bias, **more)
+
+
 OPERATION_ERRORS = [
     error("misspelt operation", lambda: ops.max_pol, AttributeError,
           "module 'cnn_ext.ops' has no attribute 'max_pol'; did you mean 'max_pool'?"),
@@ -219,6 +225,29 @@ OPERATION_ERRORS = [
     error("data_format",
           lambda: ops.max_pool(ones(1, 5, 5, 1), 2, data_format="channel_last"), ValueError,
           "data_format must be one of", "did you mean 'channels_last'?"),
+    error("fused window larger than the image",
+          lambda: _conv_relu_max_pool(kernel=ones(7, 3, 1, 4)), ValueError,
+          "conv: the window does not fit its input", "Received: size=5, window=7"),
+    error("fused channels mismatch", lambda: _conv_relu_max_pool(kernel=ones(3, 3, 2, 4)),
+          ValueError, "conv: the input's channels must be a multiple of the kernel's"),
+    error("fused image of rank 3", lambda: _conv_relu_max_pool(ones(5, 5, 1)), ValueError,
+          "conv: expected images of rank 4", "Received: shape=(5, 5, 1)"),
+    error("fused pool larger than the convolution", lambda: _conv_relu_max_pool(pool_size=(2, 4)),
+          ValueError, "pooling: the window does not fit its input", "Received: size=3, window=4"),
+    error("fused pool of zero", lambda: _conv_relu_max_pool(pool_size=0), ValueError,
+          "pool_size must be at least 1", "Received: 0"),
+    error("fused pool of more than a byte's pixels",
+          lambda: _conv_relu_max_pool(ones(1, 16, 16, 1), pool_size=16, padding="same"),
+          ValueError, "at most 255", "Received: window_h=16, window_w=16"),
+    error("fused padding", lambda: _conv_relu_max_pool(padding="some"), ValueError,
+          "padding must be one of 'valid', 'same'", "Received: 'some'"),
+    error("fused bias of other filters", lambda: _conv_relu_max_pool(bias=ones(3)), ValueError,
+          "bias must have shape (4,)", "Received: shape=(3,)"),
+    error("fused bias would broadcast", lambda: _conv_relu_max_pool(bias=ones(1, 4)), ValueError,
+          "bias must have shape (4,)", "Received: shape=(1, 4)"),
+    error("fused bias of a Tensor of another dtype",
+          lambda: _conv_relu_max_pool(bias=Tensor(ones(4, dtype="float64"))), TypeError,
+          "bias and weight must have one dtype", "Received: float64 and float32"),
     error("strides of zero", lambda: ops.conv(ones(1, 5, 5, 1), ones(3, 3, 1, 4), strides=0),
           ValueError, "strides must be at least 1", "Received: 0"),
     error("three strides", lambda: ops.max_pool(ones(1, 5, 5, 1), 2, strides=(1, 1, 1)),
