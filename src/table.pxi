@@ -242,8 +242,10 @@ def conv2d_relu_pool_forward(x, weight, bias, Geometry g not None, window_h, win
     shape = _pooled_shape(g, window_h, window_w)
     x, weight = _pair("x", x, g.x_shape, "weight", weight, g.weight_shape)
     bias, _ = _pair("bias", bias, (g.c_out,), "weight", weight, g.weight_shape)
-    y, code = np.zeros(shape, x.dtype), np.full(shape, DEAD, np.uint8)
-    if x.size and y.size:
+    y, code = np.empty(shape, x.dtype), np.empty(shape, np.uint8)
+    if not x.size:  # sums of nothing
+        y[...], code[...] = np.maximum(bias, 0), np.where(bias > 0, 0, DEAD)
+    elif y.size:
         run_kernel("conv2d_relu_pool_forward", x.dtype, (x, weight, bias, y, code),
                    (g, window_h, window_w))
     return y, code

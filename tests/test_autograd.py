@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
-from cases import AUTOGRAD_ERRORS, INDICES
+from cases import INDICES
 from cnn_ext import ops
 from cnn_ext.autograd import (
     Tensor,
@@ -24,6 +24,7 @@ from cnn_ext.autograd import (
     primitive,
     value_and_grad,
 )
+from errors import AUTOGRAD_ERRORS
 
 
 def leaf(value, dtype="float64"):

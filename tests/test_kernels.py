@@ -8,15 +8,22 @@ import sys
 import numpy as np
 import pytest
 
-from cases import DTYPES, KERNEL_CASES, KERNEL_ERRORS, UPDATE_CASES, assert_close
+from cases import DTYPES, KERNEL_CASES, UPDATE_CASES, assert_close
 from cnn_ext import _kernels
 from cnn_ext._kernels import Geometry
+from cnn_ext.ops.pooling import pool_geometry
+from errors import KERNEL_ERRORS
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 RETURNING = [row for row in _kernels.KERNELS if row.operation in KERNEL_CASES]
 FAST = [row for row in RETURNING if row.name != "reference"]
 
-every_row = pytest.mark.parametrize("row", RETURNING, ids=lambda row: f"{row.operation}-{row.name}")
+
+def name_of(row):
+    return f"{row.operation}-{row.name}"
+
+
+every_row = pytest.mark.parametrize("row", RETURNING, ids=name_of)
 
 
 @pytest.fixture(params=_kernels.isas())
@@ -41,6 +48,11 @@ def run(operation, name, given):
     return returned if isinstance(returned, tuple) else (returned,)
 
 
+def served(row):
+    """The numbers of the cases that a row takes."""
+    return [n for n, case in enumerate(KERNEL_CASES[row.operation]) if row.serves(*case.sizes)]
+
+
 @functools.cache
 def expected(operation, number, dtype):
     return run(operation, "reference", arguments(operation, number, dtype))
@@ -53,10 +65,11 @@ def expected(operation, number, dtype):
 @pytest.mark.parametrize(
     ("row", "number"),
     [
-        pytest.param(row, number, id=f"{row.operation}-{row.name}-{case.name}")
+        pytest.param(
+            row, number, id=f"{row.operation}-{row.name}-{KERNEL_CASES[row.operation][number].name}"
+        )
         for row in FAST
-        for number, case in enumerate(KERNEL_CASES[row.operation])
-        if row.serves(*case.sizes)
+        for number in served(row)
     ],
 )
 def test_fast_kernel_equals_the_reference(row, number, dtype, isa):
@@ -87,8 +100,7 @@ def test_every_row_is_run_by_its_name(row, dtype, monkeypatch):
         return kernel(*args)
 
     monkeypatch.setitem(row.run, dtype, spy)
-    served = [n for n, c in enumerate(KERNEL_CASES[row.operation]) if row.serves(*c.sizes)]
-    run(row.operation, row.name, arguments(row.operation, served[0], dtype))
+    run(row.operation, row.name, arguments(row.operation, served(row)[0], dtype))
     assert len(runs) == 1
 
 
@@ -148,7 +160,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @every_row
 def test_doors_take_any_layout_and_leave_it_alone(row, layout):
-    given = arguments(row.operation, 1, "float32")
+    given = arguments(row.operation, served(row)[1], "float32")
     changed = [layout(a) if isinstance(a, np.ndarray) else a for a in given]
     copies = [a.copy() if isinstance(a, np.ndarray) else a for a in changed]
     right = run(row.operation, row.name, given)
@@ -173,10 +185,20 @@ def test_empty_arrays_give_zeros(row, dtype):
         return [np.zeros(shape, dtype) for shape in shapes]
 
     no_argmax = np.zeros(NO_IMAGES.y_shape, np.int32)
+    no_code = np.zeros((0, 1, 1, 2), np.uint8)
     calls = {
         "conv2d_forward": [(*zeros(g.x_shape, g.weight_shape), g) for g in (NOTHING, NO_CHANNELS)],
         "conv2d_backward_input": [(*zeros(NOTHING.y_shape, NOTHING.weight_shape), NOTHING)],
         "conv2d_backward_weight": [(*zeros(NOTHING.x_shape, NOTHING.y_shape), NOTHING)],
+        "conv2d_relu_pool_forward": [
+            (*zeros(g.x_shape, g.weight_shape, (2,)), g, 2, 2) for g in (NOTHING, NO_CHANNELS)
+        ],
+        "conv2d_relu_pool_backward_input": [
+            (*zeros((0, 1, 1, 2)), no_code, *zeros(NOTHING.weight_shape), NOTHING, 2, 2)
+        ],
+        "conv2d_relu_pool_backward_weight": [
+            (*zeros(NOTHING.x_shape, (0, 1, 1, 2)), no_code, NOTHING, 2, 2)
+        ],
         "max_pool2d_forward": [(*zeros(NO_IMAGES.x_shape), NO_IMAGES)],
         "max_pool2d_backward": [(*zeros(NO_IMAGES.y_shape), no_argmax, NO_IMAGES)],
         "max_pool2d_gather": [(*zeros(NO_IMAGES.x_shape), no_argmax, NO_IMAGES)],
@@ -192,6 +214,9 @@ def test_empty_arrays_give_zeros(row, dtype):
         "conv2d_forward": [NOTHING.y_shape, NO_CHANNELS.y_shape],
         "conv2d_backward_input": [NOTHING.x_shape],
         "conv2d_backward_weight": [NOTHING.weight_shape],
+        "conv2d_relu_pool_forward": [(0, 1, 1, 2), (2, 1, 1, 2)],
+        "conv2d_relu_pool_backward_input": [NOTHING.x_shape],
+        "conv2d_relu_pool_backward_weight": [NOTHING.weight_shape],
         "max_pool2d_backward": [NO_IMAGES.x_shape],
         "average_pool2d_backward": [NO_IMAGES.x_shape],
         "gemm": [(0, 2), (2, 0), (2, 3)],
@@ -205,14 +230,29 @@ def test_empty_arrays_give_zeros(row, dtype):
         assert (y.shape, y.dtype, y.any()) == (shape, dtype, False)
 
 
+@pytest.mark.parametrize("c_in", [0, 1, 17])
 @pytest.mark.parametrize("operation", [o for o in KERNEL_CASES if o.startswith("conv2d")])
-def test_windows_that_meet_only_padding_give_zeros(operation, isa):
-    g = Geometry(n=2, h=5, w=2, c_in=1, c_out=2, kh=3, kw=1, oh=5, ow=1, pad_top=1, pad_left=4)
-    shapes = {"forward": "x weight", "backward_input": "y weight", "backward_weight": "x y"}
-    names = shapes[operation.removeprefix("conv2d_")].split()
-    given = [np.ones(getattr(g, f"{name}_shape"), np.float32) for name in names]
+def test_windows_that_meet_nothing_give_zeros_and_their_bias(operation, c_in, isa):
+    """They lie in the padding, or there is no channel."""
+    g = Geometry(n=2, h=5, w=2, c_in=c_in, c_out=2, kh=3, kw=1, oh=5, ow=1, pad_top=1, pad_left=4)
+    names, sizes = {
+        "conv2d_forward": ("x weight", (g,)),
+        "conv2d_backward_input": ("y weight", (g,)),
+        "conv2d_backward_weight": ("x y", (g,)),
+        "conv2d_relu_pool_forward": ("x weight bias", (g, 4, 1)),
+        "conv2d_relu_pool_backward_input": ("grad code weight", (g, 4, 1)),
+        "conv2d_relu_pool_backward_weight": ("x grad code", (g, 4, 1)),
+    }[operation]
+    bias, code = np.array([3, -3], np.float32), np.array([[[[0, 255]]], [[[3, 1]]]], np.uint8)
+    shapes = {"x": g.x_shape, "weight": g.weight_shape, "y": g.y_shape, "grad": code.shape}
+    arrays = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    given = [(arrays | {"bias": bias, "code": code})[name] for name in names.split()]
     for row in _kernels.ROWS[operation]:
-        assert not run(operation, row.name, (*given, g))[0].any()
+        result, *codes = run(operation, row.name, (*given, *sizes))
+        if operation == "conv2d_relu_pool_forward":
+            assert (result == [3, 0]).all() and (codes[0] == [0, 255]).all()
+        else:
+            assert not result.any()
 
 
 @pytest.mark.parametrize("error", KERNEL_ERRORS, ids=lambda error: error.name)
@@ -252,21 +292,21 @@ def test_environment_chooses_the_instruction_set(isa, code, printed):
 
 @every_row
 def test_same_bits_when_run_again(row, isa):
-    for number, case in list(enumerate(KERNEL_CASES[row.operation]))[:12]:
-        if row.serves(*case.sizes):
-            given = arguments(row.operation, number, "float32")
-            first, second = (run(row.operation, row.name, given) for _ in range(2))
-            assert [a.tobytes() for a in first] == [a.tobytes() for a in second]
+    for number in served(row)[:12]:
+        given = arguments(row.operation, number, "float32")
+        first, second = (run(row.operation, row.name, given) for _ in range(2))
+        assert [a.tobytes() for a in first] == [a.tobytes() for a in second]
 
 
 @pytest.mark.parametrize(("dtype", "tiny"), [("float32", 1e-40), ("float64", 1e-310)])
 @every_row
 def test_denormals_are_flushed_inside_and_not_outside(row, dtype, tiny, isa):
-    case = KERNEL_CASES[row.operation][1]
+    case = KERNEL_CASES[row.operation][served(row)[0]]
     arrays = case.arrays(np.random.default_rng(0), dtype)
-    ones = [a if a.dtype == np.int32 else np.full_like(a, 1) for a in arrays]
-    given = [np.full_like(ones[0], tiny), *ones[1:]]
+    ones = [a if a.dtype.kind in "iu" else np.full_like(a, 1) for a in arrays]
     assert run(row.operation, row.name, (*ones, *case.sizes))[0].any()
+    denormal = (0, 2) if row.operation == "conv2d_relu_pool_forward" else (0,)  # x and the bias
+    given = [np.full_like(a, tiny) if i in denormal else a for i, a in enumerate(ones)]
     found = run(row.operation, row.name, (*given, *case.sizes))[0]
     if row.operation.startswith(("conv2d", "gemm", "average")):  # what only moves is not flushed
         assert not found.any()
@@ -274,22 +314,60 @@ def test_denormals_are_flushed_inside_and_not_outside(row, dtype, tiny, isa):
     assert (outside > 0).all()
 
 
-@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
-@every_row
+special = pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
+SKIPPING_ZEROS = [row for row in RETURNING if row.operation.startswith("conv2d_relu_pool_back")]
+
+
+@special
+@pytest.mark.parametrize(
+    "row", [row for row in RETURNING if row not in SKIPPING_ZEROS], ids=name_of
+)
 def test_nan_and_infinity_pass_through(row, special, isa):
-    case = KERNEL_CASES[row.operation][1]
+    case = KERNEL_CASES[row.operation][served(row)[0]]
     first, *rest = case.arrays(np.random.default_rng(0), "float32")
     first = np.abs(first)
     if row.operation == "relu_backward":
         rest = [np.abs(y) for y in rest]  # the gradient passes everywhere
-    first.flat[first.size // 2] = special
-    found = run(row.operation, row.name, (first, *rest, *case.sizes))[0]
-    right = run(row.operation, "reference", (first, *rest, *case.sizes))[0]
+
+    def not_finite(name, special):
+        first.flat[first.size // 2] = special
+        return ~np.isfinite(run(row.operation, name, (first, *rest, *case.sizes))[0])
+
+    found, right = not_finite(row.name, special), not_finite("reference", special)
     lost = row.operation == "max_pool2d_gather" or (
         special < 0 and row.operation in ("max_pool2d_forward", "relu_forward")
     )
-    assert lost or not np.isfinite(right).all()
-    np.testing.assert_array_equal(np.isfinite(found), np.isfinite(right))
+    assert lost or right.any()
+    if (row.operation, row.name) == ("conv2d_relu_pool_forward", "winograd"):
+        # What is -inf to the reference, and so 0 after ReLU, may be a NaN: inf - inf.
+        assert (right <= found).all() and (found <= not_finite("reference", np.nan)).all()
+    else:
+        np.testing.assert_array_equal(found, right)
+
+
+@special
+@pytest.mark.parametrize("row", SKIPPING_ZEROS, ids=name_of)
+def test_nan_and_infinity_pass_where_a_gradient_is_alive(row, special, isa):
+    """They reach every sum in which they meet one. Where they meet only zeros, gradients of the
+    dead, they may be skipped, and lists of what is alive add none that the reference has not."""
+    reached = 0
+    for number in served(row)[:8]:
+        *arrays, g, window_h, window_w = arguments(row.operation, number, "float32")
+        for index, array in enumerate(arrays):
+            if array.dtype == np.uint8:
+                continue
+            given, alone = list(arrays), [np.abs(a) if a.dtype.kind == "f" else a for a in arrays]
+            given[index], alone[index] = array.copy(), np.zeros_like(array)
+            given[index].flat[array.size // 2], alone[index].flat[array.size // 2] = special, 1
+            met, found, right = (
+                run(row.operation, name, (*which, g, window_h, window_w))[0]
+                for name, which in (("reference", alone), (row.name, given), ("reference", given))
+            )
+            assert not np.isfinite(found[met > 0]).any(), "masked"
+            if row.name == "sparse" and array.shape in (g.x_shape, g.weight_shape):
+                assert np.isfinite(found[np.isfinite(right)]).all()
+            reached += (met > 0).sum()
+    assert reached
 
 
 MAXIMA = {  # the window's four taps -> value, number
@@ -329,7 +407,25 @@ def test_overlapping_windows_with_ties_name_the_same_taps(row, isa):
         np.testing.assert_array_equal(one, other)
 
 
-WINOGRAD = [row for row in FAST if row.name == "winograd"]
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", _kernels.ROWS["conv2d_relu_pool_forward"], ids=lambda row: row.name)
+def test_fused_gives_the_bits_of_its_parts(row, dtype, isa):
+    for number in served(row):
+        *arrays, g, h, w = arguments(row.operation, number, dtype)
+        tied = [np.round(a).clip(-1, 1) for a in arrays]  # sums are often equal, or 0
+        for x, weight, bias in (arrays, tied):
+            with _kernels.use_kernels(row.name):
+                y, code = _kernels.conv2d_relu_pool_forward(x, weight, bias, g, h, w)
+                sums = _kernels.add_bias(_kernels.conv2d_forward(x, weight, g), bias)
+                right, argmax = _kernels.max_pool2d_forward(
+                    _kernels.relu_forward(sums), pool_geometry(g.y_shape, (h, w))
+                )
+            assert y.tobytes() == right.tobytes()
+            np.testing.assert_array_equal(code, np.where(right > 0, argmax, 255))
+
+
+# The fused one's sums are conv2d_forward's, as the test above shows.
+WINOGRAD = [row for row in FAST if row.name == "winograd" and "pool" not in row.operation]
 
 
 @pytest.mark.parametrize("size", [14, 20, 28])

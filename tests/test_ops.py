@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from cases import CASES, CONV_KINDS, DTYPES, OPERATION_ERRORS, assert_close
+from cases import CASES, CONV_KINDS, DTYPES, assert_close
 from cnn_ext import ops
 from cnn_ext.autograd import PRIMITIVES, Primitive, Tensor, no_grad
 from cnn_ext.testing import check_gradients
+from errors import OPERATION_ERRORS
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 

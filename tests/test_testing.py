@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from cases import TESTING_ERRORS
 from cnn_ext import ops
 from cnn_ext.autograd import Tensor, Variable, primitive
 from cnn_ext.testing import GradientCheckError, check_gradients
+from errors import TESTING_ERRORS
 
 
 def at(*shape, seed=0):

@@ -46,6 +46,12 @@ from cnn_ext.ops.elementwise import (
     tanh,
     where,
 )
+from cnn_ext.ops.fused import (
+    conv2d_relu_pool,
+    conv2d_relu_pool_backward_input,
+    conv2d_relu_pool_backward_weight,
+    conv_relu_max_pool,
+)
 from cnn_ext.ops.linalg import matmul, swapaxes
 from cnn_ext.ops.nn import (
     binary_crossentropy,
