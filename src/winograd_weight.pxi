@@ -1,9 +1,9 @@
 """The gradient by the weights of a 3x3 convolution without strides, by Winograd's algorithm.
 
 y = A'((GgG') * (B'dB))A for tiles d of x, so the gradient by g is
-G'(sum of (B'dB) * (A grad_y A'))G: the transformed tiles
-of x and of grad_y meet in 16 products (channels in x tiles) @ (tiles x channels out), which are
-summed over all tiles and transformed once.
+G'(sum of (B'dB) * (A grad_y A'))G: the transformed tiles of x and of grad_y meet in 16 products
+(channels in x tiles) @ (tiles x channels out), which are summed over all tiles and transformed
+once.
 
 The tiles are split into a number of chunks fixed by the sizes alone, each with a sum of its own.
 Of a chunk, every row of four products, and some input channels of it, can be a task of its own.
