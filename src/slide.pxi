@@ -187,7 +187,7 @@ cdef void divide(Sliding* s, Py_ssize_t panels, Py_ssize_t row_bytes, int thread
     whichever is the larger, the weights or the image, is split first."""
     cdef Source* source = &s.source
     cdef Py_ssize_t wanted = 2 * threads
-    s.bands = min(s.rows, vectors_for(s.rows * row_bytes, BAND_BYTES))
+    s.bands = min(s.rows, max(1, vectors_for(s.rows * row_bytes, BAND_BYTES)))
     s.panel_parts = 1
     if s.panel_size * source.groups > source.h * source.w * source.channels:
         s.panel_parts = min(panels, vectors_for(wanted, source.n * s.bands))

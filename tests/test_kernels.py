@@ -230,11 +230,23 @@ def test_empty_arrays_give_zeros(row, dtype):
         assert (y.shape, y.dtype, y.any()) == (shape, dtype, False)
 
 
+MEET_NOTHING = {  # h, w, and of both axes the window, padding, stride and dilation
+    "padding": (5, 2, (3, 1), (1, 4), (1, 1), (1, 1)),
+    "taps beside the only column": (5, 1, (3, 2), (1, 1), (1, 2), (1, 2)),
+    "taps above and below the only row": (1, 2, (2, 2), (1, 0), (2, 1), (2, 1)),
+}
+
+
 @pytest.mark.parametrize("c_in", [0, 1, 17])
+@pytest.mark.parametrize("place", MEET_NOTHING.values(), ids=MEET_NOTHING)
 @pytest.mark.parametrize("operation", [o for o in KERNEL_CASES if o.startswith("conv2d")])
-def test_windows_that_meet_nothing_give_zeros_and_their_bias(operation, c_in, isa):
-    """They lie in the padding, or there is no channel."""
-    g = Geometry(n=2, h=5, w=2, c_in=c_in, c_out=2, kh=3, kw=1, oh=5, ow=1, pad_top=1, pad_left=4)
+def test_windows_that_meet_nothing_give_zeros_and_their_bias(operation, place, c_in, isa):
+    h, w, window, padding, strides, dilation = place
+    g = Geometry(
+        n=2, h=h, w=w, c_in=c_in, c_out=2, kh=window[0], kw=window[1], oh=5, ow=1,
+        pad_top=padding[0], pad_left=padding[1], stride_h=strides[0], stride_w=strides[1],
+        dilation_h=dilation[0], dilation_w=dilation[1],
+    )  # fmt: skip
     names, sizes = {
         "conv2d_forward": ("x weight", (g,)),
         "conv2d_backward_input": ("y weight", (g,)),
