@@ -88,10 +88,11 @@ cdef void sparse_weight_task(
     cdef Py_ssize_t room = s.band_rows * s.pooled_w, units = s.source.n * s.bands
     cdef Py_ssize_t copied = s.band_rows * s.window_h * s.row_step + (
         s.source.halo.span * s.source.row)
+    cdef Py_ssize_t listed = vectors_for(copied + s.c_out * room + 1, lane) * lane
     cdef real* sums = <real*> s.target + chunk * s.c_out * all_vectors * lane
     cdef real* copy = <real*> s.scratch + worker * s.scratch_size
     cdef real* value = copy + copied
-    cdef Py_ssize_t* counts = <Py_ssize_t*> (value + s.c_out * room + lane)
+    cdef Py_ssize_t* counts = <Py_ssize_t*> (copy + listed)
     cdef int32_t* index = <int32_t*> (counts + s.c_out)
     cdef const real* x
     memset(sums + first * all_vectors * lane, 0, (last - first) * all_vectors * lane * sizeof(real))
@@ -208,7 +209,8 @@ cdef void sparse_input_task(void* context, Py_ssize_t task, int worker, real* dt
     cdef Py_ssize_t weight_row = s.taps * lane, pixels = s.window_h * s.window_w, lists
     cdef Py_ssize_t band, top, end, v, i, j, tap, block, pixel, list_, channels
     cdef real* image = <real*> s.scratch + worker * s.scratch_size
-    cdef real* value = image + s.source.halo.height * s.source.row + lane
+    cdef real* value = image + vectors_for(
+        s.source.halo.height * s.source.row + lane, lane) * lane
     cdef Py_ssize_t* counts
     cdef int32_t* index
     cdef real* here
@@ -296,7 +298,7 @@ cdef int sparse_input(
     s.band_rows = (s.pooled_h + s.bands - 1) // s.bands
     s.parts = min(s.vectors, vectors_for(2 * threads, g.n))
     lists = s.band_rows * lists
-    s.scratch_size = source.halo.height * source.row + lane + lists * s.list_size + (
+    s.scratch_size = source.halo.height * source.row + 2 * lane + lists * s.list_size + (
         lists * (s.list_size * sizeof(int32_t) + sizeof(Py_ssize_t))) // sizeof(real) + 16
     s.scratch_size = vectors_for(s.scratch_size, 16) * 16
     s.scratch = allocate(grad_x, threads * s.scratch_size)
