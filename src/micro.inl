@@ -10,8 +10,13 @@
 #include "micro.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-/* Accumulator arrays become registers only if the loops over them vanish. */
+/* Accumulator arrays become registers only if the loops over them vanish. clang unrolls by a number
+ * too late for that, in full early enough. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 #define PASTE_(op, suffix, isa) op##_##suffix##__##isa
 #define PASTE(op, suffix, isa) PASTE_(op, suffix, isa)
