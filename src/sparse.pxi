@@ -289,6 +289,7 @@ cdef int sparse_input(
     cdef int threads = threads_get() if multiply_adds(g) >= 4 * SMALL else 1
     source.halo.height = max(source.halo.height, g.h + g.pad_top)
     source.halo.width = max(source.halo.width, g.w + g.pad_left)
+    source.pixel = vectors_for(g.c_in, lane) * lane  # so that no vector spills into the next
     source.row = source.halo.width * source.pixel
     s = sparse_sizes(grad_y, code, g, window_h, window_w, &source, grad_x)
     s.list_size = vectors_for(s.c_out, lane) * lane + lane

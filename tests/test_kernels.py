@@ -376,7 +376,7 @@ def test_nan_and_infinity_pass_where_a_gradient_is_alive(row, special, isa):
                 for name, which in (("reference", alone), (row.name, given), ("reference", given))
             )
             assert not np.isfinite(found[met > 0]).any(), "masked"
-            if row.name == "sparse" and array.shape in (g.x_shape, g.weight_shape):
+            if row.name == "sparse" and index != 1:  # gradients also meet zeros of the padding
                 assert np.isfinite(found[np.isfinite(right)]).all()
             reached += (met > 0).sum()
     assert reached
