@@ -3,9 +3,8 @@
  * - Idle threads spin for SPIN pauses (some tens of microseconds: a round trip then costs 0.2 us),
  *   then sleep on a futex (70 us to wake), so that an idle pool costs nothing. They never yield:
  *   each yield gives away a whole time slice when another process wants the core.
- * - A worker that the scheduler woke on its caller's core would wait there until the job is done,
- * and on a busy machine it never leaves: 1x the speed of one thread for minutes, where moving it
- *   away gives 1.5x beside another process. So a caller moves sleepers off its own core.
+ * - A worker that the scheduler wakes on its caller's core waits there until the job is done, and
+ *   may do so for minutes: half the speed. So sleepers are woken with that core barred to them.
  * - Tasks are handed out by one atomic counter, so a core that is taken away delays one task only.
  * - One job at a time; a second caller runs its job alone rather than wait.
  * - A worker that comes late must not touch a finished job: it announces itself in `inside` before
@@ -68,62 +67,60 @@ static void wake_all(atomic_uint *word) {
 
 static void wakers_after_fork(void) {}
 
-/* Where each worker went to sleep; moved: it may not run on its caller's core until it wakes. */
+/* Each worker's thread, once it sleeps; and the core that it may not wake on, plus one. */
 static struct {
     _Atomic(pid_t) thread;
-    atomic_int core, moved;
+    atomic_int barred;
 } sleeping[MAX_THREADS];
 
-static void note_core(int worker) {
+static void note_thread(int worker) {
     atomic_store(&sleeping[worker].thread, (pid_t)syscall(SYS_gettid));
-    atomic_store(&sleeping[worker].core, sched_getcpu());
 }
 
-static void leave_callers_core(int members) {
+static void bar_callers_core(int members) {
     const int here = sched_getcpu();
     cpu_set_t others;
+    if (here < 0 || sched_getaffinity(0, sizeof(others), &others) != 0)
+        return;
+    CPU_CLR(here, &others);
+    if (CPU_COUNT(&others) == 0)
+        return;
     for (int worker = 1; worker <= members; worker++) {
         const pid_t thread = atomic_load(&sleeping[worker].thread);
-        if (thread == 0 || here < 0 || atomic_load(&sleeping[worker].core) != here)
+        if (thread == 0)
             continue;
-        if (sched_getaffinity(0, sizeof(others), &others) != 0)
-            return;
-        CPU_CLR(here, &others);
-        if (CPU_COUNT(&others) == 0)
-            return;
-        atomic_store(&sleeping[worker].core, here); /* where to return to */
-        atomic_store(&sleeping[worker].moved, 1);
+        atomic_store(&sleeping[worker].barred, here + 1);
         sched_setaffinity(thread, sizeof(others), &others);
     }
 }
 
-static void allow_all_cores(int worker) {
+static void allow_barred_core(int worker) {
+    const int core = atomic_exchange(&sleeping[worker].barred, 0) - 1;
     cpu_set_t cores;
-    if (atomic_exchange(&sleeping[worker].moved, 0) &&
-        sched_getaffinity(0, sizeof(cores), &cores) == 0) {
-        CPU_SET(atomic_load(&sleeping[worker].core), &cores);
+    if (core >= 0 && sched_getaffinity(0, sizeof(cores), &cores) == 0) {
+        CPU_SET(core, &cores);
         sched_setaffinity(0, sizeof(cores), &cores);
     }
 }
 
-static void forget_cores(void) {
+static void forget_threads(void) {
     for (int worker = 0; worker < MAX_THREADS; worker++)
         atomic_store(&sleeping[worker].thread, 0);
 }
 #else
-static void note_core(int worker) {
+static void note_thread(int worker) {
     (void)worker;
 }
 
-static void leave_callers_core(int members) {
+static void bar_callers_core(int members) {
     (void)members;
 }
 
-static void allow_all_cores(int worker) {
+static void allow_barred_core(int worker) {
     (void)worker;
 }
 
-static void forget_cores(void) {}
+static void forget_threads(void) {}
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -173,11 +170,11 @@ static void *work(void *number) {
             now = atomic_load(&pool.generation);
         }
         if (now == seen) {
-            note_core(worker);
+            note_thread(worker);
             atomic_fetch_add(&pool.sleepers, 1);
             sleep_while(&pool.generation, seen);
             atomic_fetch_sub(&pool.sleepers, 1);
-            allow_all_cores(worker);
+            allow_barred_core(worker);
             continue;
         }
         seen = now;
@@ -194,7 +191,7 @@ static void after_fork_in_child(void) {
     atomic_store(&pool.caller_sleeps, 0);
     one_job = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     wakers_after_fork();
-    forget_cores();
+    forget_threads();
 }
 
 /* Start the workers that are missing; with fewer than wanted the job is just slower. */
@@ -245,7 +242,7 @@ void parallel_for(task_function run, void *context, ptrdiff_t tasks, int workers
     atomic_store(&pool.open, 1);
     atomic_fetch_add(&pool.generation, 1);
     if (atomic_load(&pool.sleepers) > 0) {
-        leave_callers_core(pool.members);
+        bar_callers_core(pool.members);
         wake_all(&pool.generation);
     }
     run_tasks(0);
