@@ -39,6 +39,7 @@ from report import Results, Row, heading, line, load, save, summary, table
 
 MIN_ROUNDS, MAX_ROUNDS = 5, 50
 TURN = 0.001  # seconds of repeating a short call; the clock adds 0.06 us to each
+WAKE = 0.01  # seconds of calls before it: a core that has idled is slow at first
 LONG = 0.02  # a call that takes longer needs no untimed one before it
 
 
@@ -59,26 +60,31 @@ def our_call(problem: Problem, operation: str) -> Callable[[], np.ndarray]:
 
 
 def settle() -> None:
-    """Wait until no thread of this process spins."""
+    """Wait until no thread of this process spins, not even now and then."""
     while True:
         before = time.process_time()
-        time.sleep(0.001)
-        if time.process_time() - before < 0.0003:
+        time.sleep(0.004)
+        if time.process_time() - before < 0.0002:
             return
 
 
-def sample(run: Callable, wake: bool) -> float:
-    """Seconds per call, over as many calls as fill a turn; wake: after one that is not timed."""
-    settle()
-    if wake:
-        run()
+def repeat(run: Callable, seconds: float) -> float:
+    """Seconds per call, over as many calls as last so long."""
     calls, start = 0, time.perf_counter()
     while True:
         run()
         calls += 1
         elapsed = time.perf_counter() - start
-        if elapsed >= TURN:
+        if elapsed >= seconds:
             return elapsed / calls
+
+
+def sample(run: Callable, wake: bool) -> float:
+    """Seconds per call over a turn; wake: after calls that are not timed."""
+    settle()
+    if wake:
+        repeat(run, WAKE)
+    return repeat(run, TURN)
 
 
 def fastest(runs: list[Callable]) -> tuple[Callable, float]:
@@ -95,11 +101,14 @@ def time_in_turns(runs: dict[str, tuple[Callable, float]], budget: float) -> dic
     """Median seconds per call of each; runs holds calls and their rough times."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + budget * len(runs)
+    order = list(runs)
     for done in range(MAX_ROUNDS):
         if done >= MIN_ROUNDS and time.perf_counter() > end:
             break
-        for name, (run, rough) in runs.items():
+        for name in order:
+            run, rough = runs[name]
             times[name].append(sample(run, wake=rough < LONG))
+        order.append(order.pop(0))  # no one always follows the same other
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 

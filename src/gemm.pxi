@@ -87,22 +87,29 @@ cdef void nn_task(void* context, Py_ssize_t task, int worker, real* dtype) noexc
 
 
 cdef void few_rows_task(void* context, Py_ssize_t part, int worker, real* dtype) noexcept nogil:
-    """A part of k of c = a @ b, for all of few rows: b is read once and in order."""
+    """A part of k of c = a @ b, for all of few rows: b is read once, in order and in place.
+
+    The lanes behind b's last column read on into its next row, which is harmless but at the very
+    end: the rows there are packed.
+    """
     cdef Product* p = <Product*> context
-    cdef Py_ssize_t lane = lanes(dtype), done = 0, vectors, used, width
+    cdef Py_ssize_t lane = lanes(dtype), done = 0, vectors, used, width, safe
     cdef Py_ssize_t first = share(p.k, part, p.parts), count = share(p.k, part + 1, p.parts) - first
     cdef real* panel = <real*> p.panels + worker * INNER * MICRO_MAX_VECTORS * lane
-    cdef const real* w
+    cdef const real* a = <const real*> p.a + first
+    cdef const real* b
+    cdef real* c
     while done < p.n:
         vectors = min(MICRO_MAX_VECTORS, vectors_for(p.n - done, lane))
-        used = min(vectors * lane, p.n - done)
-        w, width = <const real*> p.b + first * p.n + done, p.n
-        if used < vectors * lane:
-            pack_panel(w, p.n, 1, count, used, panel, vectors * lane)
-            w, width = panel, vectors * lane
-        rows_times_panel(<const real*> p.a + first, p.k, w, width,
-                         <real*> p.tiles + part * p.m * p.n + done, p.n, p.m, count, vectors, used,
-                         False)
+        used, width = min(vectors * lane, p.n - done), vectors * lane
+        b, c = <const real*> p.b + first * p.n + done, <real*> p.tiles + part * p.m * p.n + done
+        safe = max(0, min(count, p.k - first - vectors_for(max(0, done + width - p.n), p.n)))
+        if safe > 0:
+            rows_times_panel(a, p.k, b, p.n, c, p.n, p.m, safe, vectors, used, False)
+        if safe < count:
+            pack_panel(b + safe * p.n, p.n, 1, count - safe, used, panel, width)
+            rows_times_panel(a + safe, p.k, panel, width, c, p.n, p.m, count - safe, vectors, used,
+                             safe > 0)
         done += used
 
 

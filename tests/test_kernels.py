@@ -466,6 +466,40 @@ def test_winograd_is_no_less_exact_than_the_direct_sum(row, size, isa):
     assert 0 < error("winograd") <= error("direct")
 
 
+# --- Memory ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Results of a kilobyte are large, and none is kept yet."""
+    monkeypatch.setattr(_kernels, "LARGE", 1024)
+    monkeypatch.setattr(_kernels, "_blocks", [])
+
+
+def test_large_results_reuse_memory_that_no_one_uses(small_blocks):
+    x = np.random.default_rng(0).random((40, 30), np.float32)
+    first = _kernels.relu_forward(x)
+    address, part = first.ctypes.data, first[3:5]
+    del first
+    second = _kernels.relu_forward(x + 1)
+    assert second.ctypes.data != address
+    np.testing.assert_array_equal(part, x[3:5])
+    del part
+    third = _kernels.relu_forward(x + 2)
+    assert third.ctypes.data == address
+    np.testing.assert_array_equal(second, x + 1)
+    np.testing.assert_array_equal(third, x + 2)
+
+
+def test_memory_kept_for_results_is_bounded(small_blocks, monkeypatch):
+    monkeypatch.setattr(_kernels, "KEPT", 20_000)
+    used = _kernels.relu_forward(np.ones(1000, np.float32))
+    for size in (1000, 2500, 6000, 300, 1000):
+        _kernels.relu_forward(np.ones(size, np.float32))
+    sizes = sorted(block.nbytes for block in _kernels._blocks)
+    assert used.nbytes in sizes and sum(sizes) - used.nbytes <= 20_000 + 4000
+
+
 # --- Optimizer steps, which change their arrays ----------------------------------------------
 
 UPDATES = [
