@@ -117,7 +117,7 @@ cdef int backward_input_scatter(
     s.plane = vectors_for(vectors_for(g.w, g.stride_w), lane) * lane
     s.turned = vectors_for(g.ow, lane) * lane
     s.margin = reach_w + lane
-    s.product = s.margin + max(s.turned, s.plane + g.pad_left) + lane
+    s.product = vectors_for(s.margin + max(s.turned, s.plane + g.pad_left), lane) * lane + lane
     wanted = vectors_for(2 * threads, g.n)
     s.bands = min(g.h, max(
         wanted, vectors_for(g.h * s.planes * s.plane * sizeof(real), BAND_BYTES)))
