@@ -1,9 +1,10 @@
 """Memory for results: large arrays are reused once their last user is gone.
 
-The C library gives memory of 32 MB and more back to the system at once and takes fresh pages for
-the next result, which the system clears: for a 1x1 convolution of 100 MB of images that takes as
-long as the convolution. So such results are views of blocks that are kept, up to KEPT bytes that
-no one uses.
+The C library gives large memory back to the system, always from 32 MB on and now and then below,
+and takes fresh pages for the next result, which the system clears: for a 1x1 convolution of 100 MB
+of images that takes as long as the convolution, and a third of the time of training a small
+network. So results of LARGE bytes and more are views of blocks that are kept, up to KEPT bytes
+that no one uses.
 """
 
 from cpython.object cimport PyObject
@@ -11,7 +12,7 @@ from cpython.object cimport PyObject
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject* o)
 
-LARGE = 2**25
+LARGE = 2**20
 KEPT = 2**28
 
 _blocks = []  # the most recently used last
