@@ -17,7 +17,7 @@ PACKAGE = Path(cnn_ext.__file__).parent
 # A part may import parts of the rows above its own, and itself.
 HOUSE = [
     ["_errors", "naming"],
-    ["config", "_kernels"],
+    ["config", "_kernels", "registry"],
     ["autograd", "environment", "random"],
     ["ops", "testing", "datasets"],
     ["activations", "initializers"],
