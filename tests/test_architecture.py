@@ -18,9 +18,10 @@ PACKAGE = Path(cnn_ext.__file__).parent
 HOUSE = [
     ["_errors", "naming"],
     ["config", "_kernels", "registry"],
-    ["autograd", "environment", "random"],
+    ["autograd", "environment"],
+    ["random"],
     ["ops", "testing", "datasets"],
-    ["activations", "initializers"],
+    ["activations", "constraints", "initializers", "regularizers"],
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
     ["callbacks"],
