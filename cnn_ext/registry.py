@@ -225,8 +225,7 @@ def _node(obj: Any) -> dict[str, Any]:
             f"@keras.saving.register_keras_serializable(). Received: {obj}"
         )
     if hasattr(obj, "__name__") and not hasattr(obj, "get_config"):
-        name = _published[obj][1] if obj in _published else get_registered_name(obj)
-        return _shared(obj, _function_node(name))
+        return _shared(obj, _function_node(obj))
     described = type(obj)
     if described in _published:
         module, name, registered = *_published[described], None
@@ -246,13 +245,16 @@ def _node(obj: Any) -> dict[str, Any]:
     return _shared(obj, node)
 
 
-def _function_node(name: str) -> dict[str, Any]:
-    """Of a function the name only is written, and so its reader looks in all modules."""
+def _function_node(function: Any) -> dict[str, Any]:
+    """Of a function the name only is written: its reader looks in all modules but `keras.ops`."""
+    module, name = _published.get(function, ("builtins", get_registered_name(function)))
+    if module != "keras.ops":
+        module = "builtins"
     return {
-        "module": "builtins",
+        "module": module,
         "class_name": "function",
         "config": name,
-        "registered_name": "function",
+        "registered_name": "function" if module == "builtins" else name,
     }
 
 
@@ -345,8 +347,8 @@ def _find(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | N
     if isinstance(module, str) and isinstance(name, str) and (module, name) in _by_name:
         return _by_name[module, name]
     if node["class_name"] == "function" and module == "builtins":
-        for (_, known), item in _by_name.items():
-            if known == name and not isinstance(item, type):
+        for (where, known), item in _by_name.items():
+            if known == name and where != "keras.ops" and not isinstance(item, type):
                 return item
     same_module = [known for where, known in _by_name if module in (where, "builtins")]
     raise TypeError(

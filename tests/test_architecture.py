@@ -17,7 +17,8 @@ PACKAGE = Path(cnn_ext.__file__).parent
 # A part may import parts of the rows above its own, and itself.
 HOUSE = [
     ["_errors", "naming"],
-    ["config", "_kernels", "registry"],
+    ["config", "_kernels", "registry", "tree"],
+    ["symbolic"],
     ["autograd", "environment"],
     ["random"],
     ["ops", "testing", "datasets"],

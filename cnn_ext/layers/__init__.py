@@ -1,7 +1,7 @@
 """Layers by Keras's names."""
 
 from cnn_ext._errors import missing_attribute
-from cnn_ext.layers.base import KerasTensor, Layer
+from cnn_ext.layers.base import Layer
 from cnn_ext.layers.convolution import Conv2D
 from cnn_ext.layers.core import (
     Activation,
