@@ -320,4 +320,3 @@ def probe(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> 
         return KerasTensor(shape, first.dtype)
 
     return map_structure(spec, *runs)
-

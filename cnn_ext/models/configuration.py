@@ -89,9 +89,7 @@ def functional_from_config(
                 f"Received: layers that nothing leads to: {', '.join(names)}"
             )
         calls = left
-    ends = {
-        which: _tensors(config[f"{which}_layers"], steps) for which in ("input", "output")
-    }
+    ends = {which: _tensors(config[f"{which}_layers"], steps) for which in ("input", "output")}
     return cls(
         inputs=ends["input"], outputs=ends["output"], name=config.get("name"),
         trainable=config.get("trainable", True),

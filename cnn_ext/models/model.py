@@ -197,9 +197,7 @@ class Model(GraphOwner, Trainer, Layer):
         """Read the weights from a `.weights.h5` file; see `saving.load_weights`."""
         load_weights(self, filepath, skip_mismatch)
 
-    def save(
-        self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any
-    ) -> None:
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any) -> None:
         """Write the whole model to a `.keras` file; see `saving.save_model`."""
         save_model(self, filepath, overwrite, **kwargs)
 
