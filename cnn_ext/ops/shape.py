@@ -83,8 +83,8 @@ getitem.gradients(lambda g, y, x, index: scatter_add(g, index=index, shape=x.sha
 
 
 def get_item(x, key):
-    """x[key] (`keras.ops.get_item`); a list stands for a tuple, as it comes from a file."""
-    return getitem(x, index=index_of(tuple(key) if isinstance(key, list) else key))
+    """x[key] (`keras.ops.get_item`)."""
+    return getitem(x, index=index_of(key))
 
 
 setattr(get_item, "arity", 2)  # noqa: B010 - the key is written as an argument of the call
