@@ -10,6 +10,7 @@ import numpy as np
 from cnn_ext import losses
 from cnn_ext._errors import TeachesKeywords, lookup, missing_attribute
 from cnn_ext.autograd import as_array
+from cnn_ext.losses.base import aligned
 from cnn_ext.naming import auto_name
 
 
@@ -52,7 +53,7 @@ class Mean(Metric):
         """Add each sample's mean value; weights are one for all, one a sample or one a value."""
         values = as_array(values).astype(np.float64)
         weight = np.ones(values.shape[:1]) if sample_weight is None else as_array(sample_weight)
-        values, weight = losses.aligned(values, weight)
+        values, weight = aligned(values, weight)
         values = values.mean(axis=tuple(range(weight.ndim, values.ndim)))
         weight = np.broadcast_to(weight, values.shape).astype(np.float64)
         beyond = tuple(range(1, values.ndim))
@@ -83,13 +84,13 @@ class MeanMetricWrapper(Mean):
 
 def accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """1 where y_true equals y_pred, else 0."""
-    y_true, y_pred = losses.aligned(as_array(y_true), as_array(y_pred))
+    y_true, y_pred = aligned(as_array(y_true), as_array(y_pred))
     return (y_true == y_pred).astype(np.float32)
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
     """1 where y_pred is on y_true's side of the threshold, else 0."""
-    y_true, y_pred = losses.aligned(as_array(y_true), as_array(y_pred))
+    y_true, y_pred = aligned(as_array(y_true), as_array(y_pred))
     return (y_true == (y_pred > threshold)).astype(np.float32)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from cnn_ext._errors import did_you_mean, lookup
 
+BUILTINS = "builtins"  # the module that Keras writes for functions of its own
 PLAIN_TYPES = (str, int, float, bool, types.NoneType)
 
 _published: dict[Any, tuple[str, str]] = {}  # object -> Keras's module and name
@@ -228,8 +229,8 @@ def _node(obj: Any) -> dict[str, Any]:
     described = obj if function else type(obj)
     config = get_registered_name(obj) if function else _config_of(obj)
     if described in _published:
-        module, name = _published[described]
-        registered = config if function else None
+        module, name = (BUILTINS, "function") if function else _published[described]
+        registered = "function" if function else None
     else:
         module, name = described.__module__, described.__name__
         registered = get_registered_name(described)
@@ -334,6 +335,10 @@ def _find(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | N
     module = node.get("module")
     if isinstance(module, str) and isinstance(name, str) and (module, name) in _by_name:
         return _by_name[module, name]
+    if module == BUILTINS and node["class_name"] == "function":
+        for (_, known), item in _by_name.items():
+            if known == name and not isinstance(item, type):
+                return item
     same_module = [known for where, known in _by_name if where == module]
     raise TypeError(
         f"Could not locate {'function' if node['class_name'] == 'function' else 'class'} "
