@@ -105,7 +105,7 @@ class CategoricalCrossentropy(Configurable):
         )
 
 
-def _labels(y_true: Any, y_pred_shape: tuple[int, ...], axis: int) -> np.ndarray:
+def labels_of(y_true: Any, y_pred_shape: tuple[int, ...], axis: int) -> np.ndarray:
     """Labels without an axis of one element in the classes' place."""
     labels = as_array(y_true)
     if labels.ndim == len(y_pred_shape) and labels.shape[axis] == 1:
@@ -132,7 +132,7 @@ def sparse_categorical_crossentropy(
     output, from_logits = logits_of(y_pred, from_logits)
     output = as_floats(output)
     rank = len(output.shape)
-    labels = _labels(y_true, output.shape, axis)
+    labels = labels_of(y_true, output.shape, axis)
     if labels.shape == tuple(output.shape) and output.shape[axis] > 1:
         raise ValueError(
             "sparse_categorical_crossentropy takes integer labels, one a sample; for one-hot rows "
@@ -269,7 +269,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     array([1.])
     """
     y_pred = as_floats(y_pred)
-    labels = _labels(y_true, y_pred.shape, -1)
+    labels = labels_of(y_true, y_pred.shape, -1)
     check_labels(labels, y_pred.shape[-1])
     index = labels.astype(np.int64)[..., None]
     p = ops.squeeze(ops.take_along_axis(y_pred, index, axis=-1), -1)
