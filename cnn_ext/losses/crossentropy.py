@@ -166,6 +166,7 @@ class SparseCategoricalCrossentropy(Configurable):
     """
 
     unwritten = {"axis": -1}  # noqa: RUF012 - never changed
+    _takes_labels = True
     ignore_class: int | None
     axis: int
 
@@ -288,6 +289,8 @@ class CategoricalGeneralizedCrossEntropy(Configurable):
     >>> float(CategoricalGeneralizedCrossEntropy()([1], [[0.75, 0.25]]))
     1.0
     """
+
+    _takes_labels = True
 
     def __init__(
         self,
