@@ -315,11 +315,18 @@ ODD_WEIGHTS = (
 )
 
 
-@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight", "none"])
-@pytest.mark.parametrize(("name", "kind", "weight"), ODD_WEIGHTS)
-def test_weights_of_other_shapes(name, kind, weight, reduction, keras):
-    if np.ndim(weight) == 0 and reduction == "mean_with_sample_weight":
-        pytest.skip("Keras divides the sum of all losses by one sample's weight")
+# With "mean_with_sample_weight" Keras divides the sum of all losses by the one weight of all.
+@pytest.mark.parametrize(
+    ("row", "reduction"),
+    [
+        (row, reduction)
+        for row in ODD_WEIGHTS
+        for reduction in ("sum_over_batch_size", "mean_with_sample_weight", "none")
+        if np.ndim(row[2]) or reduction != "mean_with_sample_weight"
+    ],
+)
+def test_weights_of_other_shapes(row, reduction, keras):
+    name, kind, weight = row
     y_true, y_pred = draw(*kind), draw(*kind, seed=1)
     ours, theirs = (getattr(k.losses, name)(reduction=reduction) for k in (cnn_ext, keras))
     value = ours(y_true, y_pred, sample_weight=weight)
