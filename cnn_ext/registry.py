@@ -17,6 +17,7 @@ import numpy as np
 
 from cnn_ext._errors import did_you_mean, lookup
 
+BUILTINS = "builtins"  # the module that Keras writes for functions of its own
 PLAIN_TYPES = (str, int, float, bool, types.NoneType)
 
 _published: dict[Any, tuple[str, str]] = {}  # object -> Keras's module and name
@@ -403,7 +404,7 @@ publish_special(
     "__numpy__",
     np.ndarray,
     lambda x: {"value": x.tolist(), "dtype": x.dtype.name},
-    lambda config: np.array(config["value"], dtype=_number_type(config["dtype"])),
+    lambda config: array_from(config),
 )
 publish_special(
     "__bytes__", bytes, lambda x: {"value": x.decode()}, lambda config: config["value"].encode()
@@ -417,9 +418,9 @@ publish_special(
 publish_special("__ellipsis__", type(...), lambda x: {}, lambda config: ...)
 
 
-def _number_type(name: Any) -> np.dtype:
-    """The dtype of a name in a file: numbers and truth values only."""
-    dtype = np.dtype(str(name))
+def array_from(config: Mapping[str, Any]) -> np.ndarray:
+    """The array of a config with value and dtype: numbers and truth values only."""
+    dtype = np.dtype(str(config["dtype"]))
     if dtype.kind not in "fiub":
-        raise TypeError(f"a config's arrays must hold numbers. Received: dtype={name!r}")
-    return dtype
+        raise TypeError(f"a config's arrays must hold numbers. Received: dtype={dtype.name!r}")
+    return np.array(config["value"], dtype=dtype)
