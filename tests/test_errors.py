@@ -518,10 +518,6 @@ UNSUPPORTED = tuple(
          "not supported yet", "bias_constraint='non_neg'"),
         ("a low rank", lambda k: k.layers.Dense(2, lora_rank=2), ValueError,
          "not supported yet", "lora_rank=2"),
-        ("a moving average", lambda k: k.optimizers.Adam(use_ema=True), ValueError,
-         "not supported yet", "use_ema=True"),
-        ("a schedule", lambda k: k.optimizers.Adam(lambda: 0.1), ValueError,
-         "schedules are not supported yet", "lambda"),
         ("a class to ignore", lambda k: k.losses.SparseCategoricalCrossentropy(ignore_class=0),
          ValueError, "not supported yet", "sample_weight", "ignore_class=0"),
         ("in the function", lambda k: k.losses.sparse_categorical_crossentropy(

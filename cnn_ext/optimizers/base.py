@@ -209,14 +209,14 @@ class Optimizer(WeightDecay, MovingAverage):
         self._check_arguments(grads, variables, known)
         given = [_gradient_array(g, v) for g, v in zip(grads, variables, strict=True)]
         arrays, stepped = _without_missing(given, variables)
-        with no_grad():
+        with no_grad(), np.errstate(all="ignore"):  # infinity and NaN go on, as in the kernels
             rate = self.learning_rate
             if not math.isfinite(float(rate)):
                 raise ValueError(f"the learning rate must be finite. Received: {float(rate)}")
             if not self.built:
                 self.build(variables)
             if self.loss_scale_factor is not None:
-                arrays = [g / g.dtype.type(self.loss_scale_factor) for g in arrays]
+                arrays = [np.asarray(g / self.loss_scale_factor, g.dtype) for g in arrays]
             self._apply(arrays, stepped, rate)
             for variable in stepped:
                 constraint = getattr(variable, "constraint", None)
@@ -363,7 +363,7 @@ def _gradient_array(gradient: Any, variable: Variable) -> np.ndarray | None:
             f"the gradient for '{variable.path}' must have its shape {variable.shape}. "
             f"Received: shape={array.shape}"
         )
-    return array.astype(variable.dtype, copy=False)
+    return np.asarray(array, variable.dtype, order="C")
 
 
 def _without_missing(

@@ -188,7 +188,7 @@ class Trainer:
             events.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
-        if self.optimizer is not None and self.optimizer.built and epochs > initial_epoch:
+        if self.optimizer is not None and self.optimizer.built and epochs > 0:
             self.optimizer.finalize_variable_values(self.trainable_variables)
         events.on_train_end(logs)
         return history
