@@ -601,7 +601,7 @@ def test_error_teaches(row, capsys):
     if made is not None:
         for weight, value in zip(made.get_weights(), before, strict=True):
             np.testing.assert_array_equal(weight, value)
-        assert int(made.optimizer.iterations) == 0
+        assert made.optimizer is None or int(made.optimizer.iterations) == 0
     assert capsys.readouterr().err == ""
 
 

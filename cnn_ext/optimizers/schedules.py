@@ -281,8 +281,8 @@ class CosineDecayRestarts(_Formula):
     Counterpart: `keras.optimizers.schedules.CosineDecayRestarts` (Loshchilov & Hutter 2017).
 
     >>> schedule = CosineDecayRestarts(0.5, first_decay_steps=10)
-    >>> [float(schedule(step)) for step in (0, 5, 10, 20)]
-    [0.5, 0.25, 0.5, 0.25]
+    >>> [f"{schedule(step):.2f}" for step in (0, 5, 10, 20)]
+    ['0.50', '0.25', '0.50', '0.25']
     """
 
     def __init__(
