@@ -17,7 +17,6 @@ import numpy as np
 
 from cnn_ext._errors import did_you_mean, lookup
 
-BUILTINS = "builtins"  # the module that Keras writes for functions of its own
 PLAIN_TYPES = (str, int, float, bool, types.NoneType)
 
 _published: dict[Any, tuple[str, str]] = {}  # object -> Keras's module and name
