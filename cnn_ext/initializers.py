@@ -257,9 +257,7 @@ class _Named(VarianceScaling):
 
     settings: tuple[float, str, str]
 
-    def __init__(
-        self, seed: Any = None, input_axes: Axes = None, output_axes: Axes = None
-    ) -> None:
+    def __init__(self, seed: Any = None, input_axes: Axes = None, output_axes: Axes = None) -> None:
         super().__init__(*self.settings, seed, input_axes, output_axes)
 
 
