@@ -147,6 +147,7 @@ class ZeroPadding3D(_ZeroPadding):
 
 class _Cropping(_Margins):
     argument = "cropping"
+    cropping: Any
 
     def check_input_shape(self, shape: Shape) -> None:
         if len(shape) == self.rank + 2:

@@ -30,8 +30,11 @@ class Wrapper(Layer):
         self.layer = layer
 
     def build(self, input_shape: Any = None) -> None:
+        self._build_layer(input_shape)
+
+    def _build_layer(self, shape: Any) -> None:
         if not self.layer.built:
-            self.layer.build(input_shape)
+            self.layer.build(shape)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "layer": registry.serialize_keras_object(self.layer)}
@@ -75,8 +78,8 @@ class TimeDistributed(Wrapper):
                 f"dimensions. Received: {tuple(shape)}"
             )
 
-    def build(self, input_shape: Shape) -> None:
-        super().build(_of_a_step(input_shape))
+    def build(self, input_shape: Any = None) -> None:
+        self._build_layer(_of_a_step(input_shape))
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         steps = [self.layer(inputs[:, i]) for i in range(inputs.shape[1])]
@@ -118,8 +121,8 @@ class SpectralNormalization(Wrapper):
             )
         self.power_iterations = power_iterations
 
-    def build(self, input_shape: Shape) -> None:
-        super().build(input_shape)
+    def build(self, input_shape: Any = None) -> None:
+        self._build_layer(input_shape)
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
         if not hasattr(self.layer, "kernel"):
             raise ValueError(

@@ -1,6 +1,7 @@
 """Layers that prepare data, of numbers and of images; random ones act in training only."""
 
 from cnn_ext.layers.preprocessing.color import RandomBrightness, RandomContrast
+from cnn_ext.layers.preprocessing.features import CategoryEncoding, Normalization, Rescaling
 from cnn_ext.layers.preprocessing.frame import CenterCrop, RandomCrop, Resizing
 from cnn_ext.layers.preprocessing.geometry import (
     RandomFlip,
@@ -8,7 +9,6 @@ from cnn_ext.layers.preprocessing.geometry import (
     RandomTranslation,
     RandomZoom,
 )
-from cnn_ext.layers.preprocessing.numbers import CategoryEncoding, Normalization, Rescaling
 
 __all__ = [
     "CategoryEncoding",

@@ -167,7 +167,8 @@ class RandomCrop(_Framed):
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         _, height, width = self._size(data)
         if not (training and height > self.height and width > self.width):
-            return self._aspect_window(height, width)[:2]
+            top, left, _, _ = self._aspect_window(height, width)
+            return top, left
         seed = seed or self.generator
         return tuple(
             int(random.uniform((), 0, size - cut + 1, "float32", seed))
@@ -178,6 +179,7 @@ class RandomCrop(_Framed):
         images = floats_of(self, images)
         if not training:
             return images
-        images = self._window(images, *transformation, self.height, self.width)
+        top, left = transformation
+        images = self._window(images, top, left, self.height, self.width)
         fits = self._size(images)[1:] == (self.height, self.width)
         return images if fits else self._resized(images)
