@@ -20,7 +20,6 @@ from cnn_ext.layers.convolution import (
 from cnn_ext.layers.core import Identity, Input, InputLayer, Lambda, Masking
 from cnn_ext.layers.dense import Dense
 from cnn_ext.layers.input_spec import InputSpec
-from cnn_ext.layers.input_spec import InputSpec
 from cnn_ext.layers.merging import (
     Add,
     Average,
@@ -184,7 +183,6 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
-    "InputSpec",
     "InputSpec",
     "Lambda",
     "Layer",

@@ -12,7 +12,7 @@ from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import as_array
 from cnn_ext.layers.base import Layer, map_shapes
 from cnn_ext.layers.checks import unsupported
-from cnn_ext.symbolic import KerasTensor, Node, Shape, takes
+from cnn_ext.symbolic import KerasTensor, Node, Shape
 from cnn_ext.tree import flatten, map_structure
 
 
