@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -189,7 +190,7 @@ class Lambda(Layer):
         self.mask = mask
         self.arguments = arguments or {}
         self._output_shape = output_shape
-        self._taken = {name for name in ("mask", "training") if takes(function, name)}
+        self._taken = {"mask", "training"} & inspect.signature(function).parameters.keys()
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         offered = {"mask": mask, "training": training}
