@@ -18,7 +18,6 @@ from cnn_ext._errors import missing_attribute
 from cnn_ext.autograd import Tensor, as_array, primitive
 from cnn_ext.symbolic import accepts_symbols
 
-
 Activation = Callable[..., Any]
 
 
@@ -150,12 +149,12 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
 
 @primitive
-def _erf(x):
-    values = np.fromiter(map(math.erf, x.ravel().tolist()), np.float64, x.size)
+def _erfc(x):
+    values = np.fromiter(map(math.erfc, x.ravel().tolist()), np.float64, x.size)
     return values.reshape(x.shape).astype(x.dtype)
 
 
-_erf.gradients(lambda g, y, x: g * (2 / math.sqrt(math.pi) * ops.exp(ops.negative(x * x))))
+_erfc.gradients(lambda g, y, x: g * (-2 / math.sqrt(math.pi) * ops.exp(ops.negative(x * x))))
 
 
 @_activation
@@ -165,7 +164,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     approximate: with tanh instead of the error function.
     """
     if not approximate:
-        return 0.5 * x * (1.0 + _erf(x * math.sqrt(0.5)))
+        return 0.5 * x * _erfc(x * -math.sqrt(0.5))
     within = ops.clip(x, x_min=-10.0, x_max=10.0)  # tanh is 1 there: no overflow of the cube
     inner = math.sqrt(2 / math.pi) * (within + 0.044715 * within * within * within)
     return 0.5 * x * (1.0 + ops.tanh(inner))
@@ -265,6 +264,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     >>> sparsemax([[1.0, 0.5, -1.0]])
     array([[0.75, 0.25, 0.  ]], dtype=float32)
     """
+    x = x - as_array(x).max(axis=axis, keepdims=True)  # changes nothing, and nothing cancels
     values = as_array(x)
     descending = -np.sort(-values, axis=axis)
     ranks = np.arange(1, values.shape[axis] + 1, dtype=values.dtype)
@@ -277,10 +277,31 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     return ops.relu(x - excess / support.sum(axis=axis, keepdims=True))
 
 
-tanh = ops.tanh
-exponential = ops.exp
-silu = swish = ops.silu
-softplus = ops.softplus
+@_activation
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent (`keras.activations.tanh`)."""
+    return ops.tanh(x)
+
+
+@_activation
+def exponential(x: Any) -> Any:
+    """e to the power x (`keras.activations.exponential`)."""
+    return ops.exp(x)
+
+
+@_activation
+def silu(x: Any) -> Any:
+    """x * sigmoid(x) (`keras.activations.silu`, Ramachandran et al. 2017)."""
+    return ops.silu(x)
+
+
+@_activation
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), a smooth relu (`keras.activations.softplus`)."""
+    return ops.softplus(x)
+
+
+swish = silu
 hard_swish = hard_silu
 
 _BY_NAME: dict[str, Activation] = {
