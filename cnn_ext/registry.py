@@ -47,6 +47,11 @@ def publish(module: str, objects: Mapping[str, Any]) -> None:
         _by_name[module, name] = item
 
 
+def published(module: str) -> dict[str, Any]:
+    """What was published under a module of Keras, by name."""
+    return {name: item for (where, name), item in _by_name.items() if where == module}
+
+
 def publish_special(
     class_name: str, kind: type, write: Callable[[Any], Any], read: Callable[[Any], Any]
 ) -> None:
@@ -227,7 +232,10 @@ def _node(obj: Any) -> dict[str, Any]:
     if hasattr(obj, "__name__") and not hasattr(obj, "get_config"):
         return _shared(obj, _function_node(obj))
     described = type(obj)
-    if described in _published:
+    if hasattr(obj, "published_as"):
+        module, name = obj.published_as()
+        registered = name
+    elif described in _published:
         module, name, registered = *_published[described], None
     else:
         module, name = described.__module__, described.__name__
