@@ -21,10 +21,9 @@ from cnn_ext.symbolic import accepts_symbols
 Activation = Callable[..., Any]
 
 
-def _activation(function: Activation) -> Activation:
-    """Decorator: lists and numbers become arrays; on a KerasTensor, it is a step of the model."""
+def _takes_lists(function: Activation) -> Activation:
+    """Decorator: lists and numbers become arrays."""
 
-    @accepts_symbols
     @functools.wraps(function)
     def activation(x: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(x, list | tuple | int | float):
@@ -34,12 +33,17 @@ def _activation(function: Activation) -> Activation:
     return activation
 
 
+def _activation(function: Activation) -> Activation:
+    """Decorator: besides lists, it takes a KerasTensor, on which it is one step of the model."""
+    return accepts_symbols(_takes_lists(function))
+
+
 def linear(x: Any) -> Any:
     """x itself (`keras.activations.linear`)."""
     return x
 
 
-@_activation
+@_takes_lists
 def relu(
     x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Any:
@@ -283,7 +287,7 @@ def tanh(x: Any) -> Any:
     return ops.tanh(x)
 
 
-@_activation
+@_takes_lists
 def exponential(x: Any) -> Any:
     """e to the power x (`keras.activations.exponential`)."""
     return ops.exp(x)

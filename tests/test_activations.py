@@ -16,14 +16,13 @@ from cnn_ext.testing import check_gradients
 GRID = np.concatenate([np.linspace(-9, 9, 73), [-1e4, -100, -1e-3, 1e-3, 0.49, 80]])
 TINY = np.concatenate([-np.logspace(-7, -1, 40), np.logspace(-7, -1, 40)])
 NAMES = sorted(activations._BY_NAME)
-THRESHOLD = {"threshold": 0.3, "default_value": -2.0}
-NEEDED = {"threshold": THRESHOLD}  # arguments without a default
+NEEDED = {"threshold": {"threshold": 0.25, "default_value": -2.0}}  # no default
 ACTIVATIONS = (
     *((name, NEEDED.get(name, {})) for name in NAMES),
     ("relu", {"negative_slope": 0.25}),
     ("relu", {"max_value": 3.0}),
     ("relu", {"max_value": 6}),
-    ("relu", {"threshold": 1.125}),
+    ("relu", {"threshold": 1.25}),
     ("relu", {"negative_slope": 0.125, "max_value": 2.125, "threshold": 0.625}),
     ("leaky_relu", {"negative_slope": 0.5}),
     ("elu", {"alpha": 0.5}),
