@@ -1,4 +1,4 @@
-"""Layers that are not about images: dense, shapes, activations, input."""
+"""Layers that are not about images: shapes, activations, input."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from cnn_ext import activations, config, initializers, ops
+from cnn_ext import activations, config, ops
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.layers.base import Layer
-from cnn_ext.layers.checks import incompatible, positive_integer, unsupported
+from cnn_ext.layers.checks import incompatible, unsupported
 from cnn_ext.symbolic import KerasTensor, Node, Shape
 
 
@@ -97,103 +97,6 @@ def Input(
         shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
     )
     return layer.output
-
-
-class Dense(Layer):
-    """Fully connected layer: activation(inputs @ kernel + bias) (`keras.layers.Dense`).
-
-    Args:
-        units: number of outputs.
-        activation: name or function; None for none.
-        use_bias: whether a number is added to each output.
-        kernel_initializer, bias_initializer: names, Initializers or callables.
-        kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
-        bias_constraint, lora_rank, lora_alpha, quantization_config: not supported yet; None.
-        others: see `Layer`.
-
-    Input: (batch, .., features). Output: (batch, .., units).
-    Weights: kernel (features, units), bias (units,).
-
-    >>> import numpy as np
-    >>> Dense(4)(np.ones((2, 3))).shape
-    (2, 4)
-    """
-
-    def __init__(
-        self,
-        units: int,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        lora_rank: Any = None,
-        lora_alpha: Any = None,
-        quantization_config: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        unsupported(
-            self,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            lora_rank=lora_rank,
-            lora_alpha=lora_alpha,
-            quantization_config=quantization_config,
-        )
-        self.units = positive_integer(self, "units", units)
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-
-    def check_input_shape(self, shape: Shape) -> None:
-        if len(shape) < 2:
-            raise incompatible(self, f"expected min_ndim=2, found ndim={len(shape)}", shape)
-        if shape[-1] is None:
-            raise incompatible(self, "the number of features must be known", shape)
-        if self.built and shape[-1] != self.kernel.shape[0]:
-            raise incompatible(
-                self,
-                f"expected axis -1 of input shape to have value {self.kernel.shape[0]}, but "
-                f"received input with shape {tuple(shape)}",
-                shape,
-            )
-
-    def build(self, input_shape: Shape) -> None:
-        features = input_shape[-1]
-        assert features is not None  # check_input_shape has seen to it
-        self.kernel = self.add_weight(
-            shape=(features, self.units), initializer=self.kernel_initializer, name="kernel"
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(self.units,), initializer=self.bias_initializer, name="bias"
-            )
-
-    def call(self, inputs: Any) -> Any:
-        y = ops.matmul(inputs, self.kernel)
-        return self.activation(y if self.bias is None else ops.add_bias(y, self.bias))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (*input_shape[:-1], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer,
-        }
 
 
 class Flatten(Layer):

@@ -1,8 +1,8 @@
 """The `.keras` file of Keras 3: a ZIP archive of a configuration and the weights.
 
-Members: `metadata.json`, `config.json` (the model's node, see `registry`) and `model.weights.h5`, all
-stored uncompressed. Reading never unpacks to disk and never imports or runs what a file names; the
-sizes that a file declares are compared with its own size before anything is read.
+Members, all stored uncompressed: `metadata.json`, `config.json` (the model's node, see `registry`)
+and `model.weights.h5`. Reading never unpacks to disk and never imports or runs what a file names;
+the sizes that a file declares are compared with its own size before anything is read.
 """
 
 from __future__ import annotations
