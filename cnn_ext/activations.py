@@ -18,7 +18,6 @@ from cnn_ext._errors import missing_attribute
 from cnn_ext.autograd import Tensor, as_array, primitive
 from cnn_ext.symbolic import accepts_symbols
 
-
 Activation = Callable[..., Any]
 
 

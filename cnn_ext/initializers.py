@@ -60,7 +60,7 @@ class Initializer(TeachesKeywords):
 def _dtype(dtype: Any) -> Any:
     """The dtype of numbers or truth values that a user names; None is floatx()."""
     try:
-        kind = np.dtype(config.floatx() if dtype is None else dtype).kind
+        kind: str = np.dtype(config.floatx() if dtype is None else dtype).kind
     except TypeError:
         kind = "?"
     return np.dtype(dtype) if dtype is not None and kind in "iub" else config.float_dtype(dtype)
@@ -257,9 +257,7 @@ class _Named(VarianceScaling):
 
     settings: tuple[float, str, str]
 
-    def __init__(
-        self, seed: Any = None, input_axes: Axes = None, output_axes: Axes = None
-    ) -> None:
+    def __init__(self, seed: Any = None, input_axes: Axes = None, output_axes: Axes = None) -> None:
         super().__init__(*self.settings, seed, input_axes, output_axes)
 
 

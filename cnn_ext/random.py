@@ -306,8 +306,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     """
     if not 0 <= rate <= 1:
         raise ValueError(
-            "`rate` must be a scalar tensor or a float in the range [0, 1]. "
-            f"Received: rate={rate}"
+            f"`rate` must be a scalar tensor or a float in the range [0, 1]. Received: rate={rate}"
         )
     if rate == 0:
         return inputs

@@ -293,7 +293,7 @@ ERRORS = (
     (lambda k: k.initializers.VarianceScaling(mode="fan"), "fan"),
     (lambda k: k.initializers.VarianceScaling(distribution="norml"), "norml"),
     (lambda k: k.initializers.HeNormal("a"), "`seed` argument should be an instance of .*seed=a"),
-    (lambda k: k.initializers.Identity()((2, 3, 4)), r"can only be used for 2D .*shape=\(2, 3, 4\)"),
+    (lambda k: k.initializers.Identity()((2, 3, 4)), r"used for 2D .*shape=\(2, 3, 4\)"),
     (lambda k: k.initializers.Orthogonal()((2,)), r"at least two-dimensional. Rec.*shape=\(2,\)"),
     (lambda k: k.initializers.get("he_norml"), "he_norml"),
     (lambda k: k.initializers.get(3), "Could not interpret initializer identifier: 3"),

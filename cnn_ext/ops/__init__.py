@@ -138,6 +138,7 @@ from cnn_ext.ops.shape import (
     broadcast_to,
     concatenate,
     expand_dims,
+    get_item,
     getitem,
     pad,
     reshape,

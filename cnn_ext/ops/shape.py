@@ -82,6 +82,14 @@ def getitem(x, *, index):
 getitem.gradients(lambda g, y, x, index: scatter_add(g, index=index, shape=x.shape))
 
 
+def get_item(x, key):
+    """x[key] (`keras.ops.get_item`)."""
+    return getitem(x, index=index_of(key))
+
+
+setattr(get_item, "arity", 2)  # noqa: B010 - the key is written as an argument of the call
+
+
 @primitive
 def scatter_add(x, *, index, shape):
     """Zeros of `shape` with x added at `index`, repeatedly where an element is named repeatedly."""
