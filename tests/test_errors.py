@@ -522,10 +522,6 @@ UNSUPPORTED = tuple(
          "not supported yet", "use_ema=True"),
         ("a schedule", lambda k: k.optimizers.Adam(lambda: 0.1), ValueError,
          "schedules are not supported yet", "lambda"),
-        ("a class to ignore", lambda k: k.losses.SparseCategoricalCrossentropy(ignore_class=0),
-         ValueError, "not supported yet", "sample_weight", "ignore_class=0"),
-        ("in the function", lambda k: k.losses.sparse_categorical_crossentropy(
-             Y[:2], ONES / 3, False, 1), ValueError, "not supported yet", "ignore_class=1"),
         ("weights of losses", lambda k, m: m.compile("sgd", "mse", loss_weights=[1.0]),
          ValueError, "not supported yet", "loss_weights=[1.0]"),
         ("weighted metrics", lambda k, m: m.compile("sgd", "mse", weighted_metrics=["mse"]),

@@ -119,7 +119,7 @@ METRICS = (
     Case("FBetaScore", *YES_NOS, {"beta": 0.5, "threshold": 0.6, "average": "micro"}),
     Case("IoU", *MASKS, {"num_classes": 5, "target_class_ids": [0, 3]}),
     Case("IoU", *MASKS, {"num_classes": 4, "target_class_ids": [1], "ignore_class": 2}),
-    Case("IoU", ("one-hot", N, 3, CLASSES), ("labels", N, 3),
+    Case("IoU", ("one-hot", N, 4, CLASSES), ("labels", N, 4),
          {"num_classes": 5, "target_class_ids": [0, 1, 2, 3, 4], "sparse_y_true": False,
           "dtype": "float32"}),
     Case("BinaryIoU", *YES_NOS),
