@@ -19,17 +19,28 @@ HOUSE = [
     ["_errors", "naming"],
     ["config", "_kernels", "registry"],
     ["autograd", "environment", "random"],
-    ["ops", "testing", "datasets"],
+    ["ops", "testing"],
     ["activations", "initializers"],
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
-    ["callbacks"],
+    ["callbacks", "datasets", "preprocessing"],
     ["training"],
     ["models"],
+    ["plot"],
     ["__init__"],
 ]
 LEVEL = {part: level for level, row in enumerate(HOUSE) for part in row}
-HEAVY = ("h5py", "rich", "pooch", "matplotlib", "tensorflow", "keras", "scipy", "threadpoolctl")
+HEAVY = (
+    "h5py",
+    "rich",
+    "pooch",
+    "matplotlib",
+    "PIL",
+    "tensorflow",
+    "keras",
+    "scipy",
+    "threadpoolctl",
+)
 
 
 def part_of(module: str) -> str:
