@@ -198,7 +198,7 @@ def _check_split(share: float | None, subset: Any, shuffle: bool, seed: Any) -> 
         raise ValueError(
             "If using `validation_split` and shuffling the data, you must provide a `seed` "
             "argument, to make sure that there is no overlap between the training and validation "
-            "subset."
+            "subset. Received: seed=None"
         )
 
 
@@ -215,15 +215,15 @@ def _index(
     else:
         if class_names is not None:
             raise ValueError(
-                "When `labels=None` (no labels), argument `class_names` cannot be specified."
+                "When `labels=None` (no labels), argument `class_names` cannot be specified. "
+                f"Received: class_names={class_names}"
             )
         paths, names, numbers = list(_files(directory, follow_links)), None, None
         if labels is not None:
             if len(labels) != len(paths):
                 raise ValueError(
                     "Expected the lengths of `labels` to match the number of files in the target "
-                    f"directory. len(labels) is {len(labels)} while we found {len(paths)} files "
-                    f"in directory {directory}."
+                    f"directory {directory}. Received: {len(labels)} labels for {len(paths)} files"
                 )
             names = [str(label) for label in sorted(set(labels))]
             numbers = np.array(labels, np.int32)
