@@ -19,6 +19,7 @@ from cnn_ext import (
     autograd,
     callbacks,
     config,
+    constraints,
     datasets,
     environment,
     initializers,
@@ -30,6 +31,7 @@ from cnn_ext import (
     optimizers,
     preprocessing,
     random,
+    regularizers,
     saving,
     testing,
     utils,
@@ -44,6 +46,7 @@ from cnn_ext.losses import Loss
 from cnn_ext.metrics import Metric
 from cnn_ext.models import Model, Sequential
 from cnn_ext.optimizers import Optimizer
+from cnn_ext.regularizers import Regularizer
 
 __all__ = [
     "Initializer",
@@ -54,6 +57,7 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Regularizer",
     "Sequential",
     "Tensor",
     "Variable",
@@ -61,6 +65,7 @@ __all__ = [
     "autograd",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "environment",
     "get_num_threads",
@@ -75,6 +80,7 @@ __all__ = [
     "optimizers",
     "preprocessing",
     "random",
+    "regularizers",
     "saving",
     "set_num_threads",
     "show_config",

@@ -99,6 +99,8 @@ def float_dtype(dtype: object) -> str:
     """`"float32"` or `"float64"` for what a user may pass as a float dtype; None is floatx()."""
     if dtype is None:
         return floatx()
+    if isinstance(dtype, dict):  # as Keras writes it into model files
+        dtype = dtype.get("config", {}).get("name")
     try:
         name = np.dtype(dtype).name  # type: ignore[call-overload]
     except TypeError:

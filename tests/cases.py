@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -935,3 +936,16 @@ CASES: dict[str, list[Case]] = {
         for name, pair in {"same": ((3, 4), (3, 4)), "row": ((4,), (3, 1))}.items()
     ],
 }  # fmt: skip
+
+
+def same_parameters(ours, theirs, but=()):
+    """The same names in the same order with the same defaults; `but` names what ours lack."""
+
+    def parameters(function):
+        return {
+            p.name: (p.kind, p.default)
+            for p in inspect.signature(function).parameters.values()
+            if p.name not in but
+        }
+
+    assert list(parameters(ours).items()) == list(parameters(theirs).items())

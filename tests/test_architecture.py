@@ -17,10 +17,12 @@ PACKAGE = Path(cnn_ext.__file__).parent
 # A part may import parts of the rows above its own, and itself.
 HOUSE = [
     ["_errors", "naming"],
-    ["config", "_kernels", "registry"],
-    ["autograd", "environment", "random"],
+    ["config", "_kernels", "registry", "tree"],
+    ["symbolic"],
+    ["autograd", "environment"],
+    ["random"],
     ["ops", "testing"],
-    ["activations", "initializers"],
+    ["activations", "constraints", "initializers", "regularizers"],
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
     ["callbacks", "datasets", "preprocessing"],

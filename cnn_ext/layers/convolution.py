@@ -5,15 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext import activations, config, initializers, ops
-from cnn_ext.layers.base import (
-    Layer,
-    Shape,
-    check_images,
-    incompatible,
-    positive_integer,
-    unsupported,
-)
+from cnn_ext.layers.base import Layer
+from cnn_ext.layers.checks import check_images, incompatible, positive_integer, unsupported
 from cnn_ext.ops.geometry import check_padding, output_size, pair
+from cnn_ext.symbolic import Shape
 
 
 class Conv2D(Layer):

@@ -10,14 +10,9 @@ import numpy as np
 
 from cnn_ext import activations, config, initializers, ops
 from cnn_ext._errors import teaches_keywords
-from cnn_ext.layers.base import (
-    KerasTensor,
-    Layer,
-    Shape,
-    incompatible,
-    positive_integer,
-    unsupported,
-)
+from cnn_ext.layers.base import Layer
+from cnn_ext.layers.checks import incompatible, positive_integer, unsupported
+from cnn_ext.symbolic import KerasTensor, Node, Shape
 
 
 class InputLayer(Layer):
@@ -36,7 +31,8 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, dtype=dtype, **kwargs)
+        super().__init__(name=name, **kwargs)
+        self.dtype = np.dtype(dtype or config.floatx()).name
         unsupported(
             self, sparse=sparse or None, ragged=ragged or None, input_tensor=input_tensor,
             optional=optional or None,
@@ -56,12 +52,20 @@ class InputLayer(Layer):
             )
         self.batch_shape: Shape = tuple(given) if shape is None else (batch_size, *given)
         self.built = True
+        Node(self, (), {}, KerasTensor(self.batch_shape, self.dtype, self.name))
 
     def call(self, inputs: Any) -> Any:
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "dtype": self.dtype, "batch_shape": self.batch_shape}
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": False,
+        }
 
 
 @teaches_keywords
@@ -92,7 +96,7 @@ def Input(
     layer = InputLayer(
         shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
     )
-    return KerasTensor(layer.batch_shape, layer.dtype, layer.name)
+    return layer.output
 
 
 class Dense(Layer):

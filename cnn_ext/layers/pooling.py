@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from cnn_ext import config, ops
-from cnn_ext.layers.base import Layer, Shape, check_images
+from cnn_ext.layers.base import Layer
+from cnn_ext.layers.checks import check_images
 from cnn_ext.layers.convolution import window_output_sizes
 from cnn_ext.ops.geometry import check_padding, pair
+from cnn_ext.symbolic import Shape
 
 
 class _Pooling2D(Layer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnn_ext.autograd import Tensor
 from cnn_ext.ops import elementwise as e
 from cnn_ext.ops import linalg, reduction, shape
+from cnn_ext.symbolic import KerasTensor
 
 
 def _shape_arguments(arguments):
@@ -29,11 +30,14 @@ def _binary(operation):
     return lambda self, other: operation(self, other)
 
 
-for _name, _operation in _BINARY.items():
-    setattr(Tensor, f"__{_name}__", _binary(_operation))
-    setattr(Tensor, f"__r{_name}__", _reversed(_operation))
+for _class in (Tensor, KerasTensor):
+    for _name, _operation in _BINARY.items():
+        setattr(_class, f"__{_name}__", _binary(_operation))
+        setattr(_class, f"__r{_name}__", _reversed(_operation))
 for _name, _operation in _COMPARISONS.items():
     setattr(Tensor, f"__{_name}__", _binary(_operation))
+    if _name not in ("eq", "ne"):  # KerasTensors are kept in sets and looked for in lists
+        setattr(KerasTensor, f"__{_name}__", _binary(_operation))
 
 _METHODS = {
     "__neg__": lambda self: e.negative(self),
@@ -56,3 +60,5 @@ _METHODS = {
 }
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
+for _name in ("__neg__", "__abs__", "__getitem__", "reshape"):
+    setattr(KerasTensor, _name, _METHODS[_name])
