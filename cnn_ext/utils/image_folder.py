@@ -124,7 +124,7 @@ def image_dataset_from_directory(
                 f"No {what}images found in directory {directory}. Allowed formats: {FORMATS}"
             )
         encoded = None if numbers is None else _encoded(numbers, label_mode, len(names or ()))
-        stream = SeedGenerator(seed) if reorder else None
+        stream = SeedGenerator(seed, name="pictures") if reorder else None
         return ImageDataset(paths, encoded, reader, batch_size, stream, data_format, names)
 
     if subset == "both":
@@ -261,7 +261,7 @@ def _shuffled(found: Found, seed: int | None) -> Found:
     """The files in the order that Keras puts them in, which decides the ones for validation."""
     paths, numbers = found
     if seed is None:
-        seed = int(SeedGenerator().next().integers(10**6))
+        seed = int(SeedGenerator(name="files").generator().integers(10**6))
     order = np.arange(len(paths))
     np.random.RandomState(seed).shuffle(order)
     return [paths[i] for i in order], None if numbers is None else numbers[order]
