@@ -89,14 +89,19 @@ FIGURES = {
 }
 
 
+def ticks(axis):
+    return [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+
+
 def texts(figure):
     """The texts that are seen, with their places in pixels."""
     figure.canvas.draw()
     every, seen = set(), set()  # labels of ticks: those out of the axes' limits are not drawn
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            every |= {t for tick in axis.get_major_ticks() for t in (tick.label1, tick.label2)}
-            seen |= {t for tick in axis._update_ticks() for t in (tick.label1, tick.label2)}
+            every |= {t for tick in ticks(axis) for t in (tick.label1, tick.label2)}
+            drawn = axis._update_ticks() if axes.axison else []
+            seen |= {t for tick in drawn for t in (tick.label1, tick.label2)}
     shown = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
     return [(t, t.get_window_extent()) for t in shown if t not in every or t in seen]
 
