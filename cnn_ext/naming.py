@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -40,8 +41,14 @@ def get_uid(prefix: str = "") -> int:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Start the automatic numbering of names afresh (`keras.utils.clear_session`)."""
+    """Start the automatic numbering of names afresh (`keras.utils.clear_session`).
+
+    Args:
+        free_memory: whether to collect garbage, and so free models in reference cycles, now.
+    """
     _used.clear()
+    if free_memory:
+        gc.collect()
 
 
 @contextlib.contextmanager
