@@ -13,8 +13,10 @@ DENSE = (
         activity_regularizer="l2", kernel_constraint="max_norm", bias_constraint="non_neg",
         kernel_initializer="he_normal", bias_initializer="ones"),
 )  # fmt: skip
-# Those that take any input and no more than it; TensorFlow rounds gelu's constants to float32.
-NAMES = [name for name in activations._BY_NAME if name not in ("glu", "threshold", "gelu")]
+# Those that take any input and no more than it, and say something of small ones; TensorFlow rounds
+# gelu's constants to float32.
+OTHER = ("glu", "threshold", "gelu", "sparsemax")
+NAMES = [name for name in activations._BY_NAME if name not in OTHER]
 ACTIVATIONS = (
     *(row("Dense", 4, 6, units=5, activation=name) for name in NAMES),
     *(row("Conv2D", 2, 5, 5, 2, filters=3, kernel_size=2, activation=name) for name in NAMES),
