@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +24,6 @@ def arguments(constructor_locals: dict[str, Any]) -> dict[str, Any]:
     return named | constructor_locals["kwargs"]
 
 
-@functools.cache
 def _argument_names(cls: type) -> tuple[str, ...]:
     """What the constructor spells out; that of the package's class, for a class of one's own."""
     ours = (c for c in cls.__mro__ if "__init__" in vars(c) and c.__module__.startswith("cnn_ext."))
@@ -37,6 +35,7 @@ class Described(Layer):
     """Base of layers that keep their constructor's arguments as attributes of the same names."""
 
     unwritten: Sequence[str] = ()  # arguments that stand in no configuration
+    activation: Any = None
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as `from_config` takes them."""

@@ -17,7 +17,7 @@ Sizes = int | tuple[int, ...] | list[int]
 class Convolution(Weighted, Spatial):
     """Base of convolutions: `convolve` makes outputs of `output_channels` channels."""
 
-    paddings = PADDINGS
+    paddings: tuple[str, ...] = PADDINGS
     steps_or_dilation = False  # whether strides and a dilation rate exclude each other
     _input_channels: int | None = None
 
