@@ -398,6 +398,8 @@ class Case:
     smooth: whether differences may be taken there, with no kink and nothing saturated near.
     linear: "each" if linear in each float array while the others are held, "jointly" if in all.
     empty: whether it takes or gives no elements, and so has zeros for results and gradients.
+    pick: which of several results is meant.
+    their_gradient: whether Keras's gradient is the derivative, and so can be compared with.
     tolerance: of the comparison with Keras where the usual one is too narrow, for a reason given.
     """
 
@@ -410,6 +412,8 @@ class Case:
     smooth: bool = True
     linear: str = ""
     empty: bool = False
+    pick: int | None = None
+    their_gradient: bool = True
     tolerance: float = 0.0
 
     def inputs(self, dtype: str, seed: int = 0) -> list[Any]:
@@ -418,7 +422,8 @@ class Case:
         return [a.astype(dtype) if f else a for a, f in zip(made, floats, strict=True)]
 
     def call(self, operation: Callable[..., Any], *arrays: Any) -> Any:
-        return operation(*([arrays] if self.listed else arrays), **self.static)
+        result = operation(*([arrays] if self.listed else arrays), **self.static)
+        return result if self.pick is None else result[self.pick]
 
 
 def normal(*shapes):
@@ -704,18 +709,19 @@ INDICES = {
 
 
 def index_cases(operation):
-    """getitem, or scatter_add, of a 4 x 5 array; Keras's by the elements' numbers."""
+    """Picking from a 4 x 5 array, or scatter_add into it; Keras's by the elements' numbers."""
     numbers = np.arange(20).reshape(4, 5)
     cases = []
     for name, index in INDICES.items():
         picked = numbers[index]
         flags = {"linear": "each", "empty": picked.size == 0}
-        if operation == "getitem":
+        if operation != "scatter_add":
 
             def theirs(k, x, picked=picked):
                 return k.take(k.reshape(x, (-1,)), picked)
 
-            cases.append(Case(name, normal((4, 5)), {"index": index}, theirs, **flags))
+            static = {"index" if operation == "getitem" else "key": index}
+            cases.append(Case(name, normal((4, 5)), static, theirs, **flags))
         else:
 
             def theirs(k, x, picked=picked):
@@ -824,6 +830,7 @@ CASES: dict[str, list[Case]] = {
     "expand_dims": statics(
         normal((2, 3)), [{"axis": 0}, {"axis": 1}, {"axis": -1}], linear="each"
     ),
+    "get_item": index_cases("get_item"),
     "getitem": index_cases("getitem"),
     "greater": COMPARISON,
     "greater_equal": COMPARISON,

@@ -22,7 +22,7 @@ HOUSE = [
     ["autograd", "environment"],
     ["random"],
     ["ops", "testing"],
-    ["activations", "constraints", "initializers", "regularizers"],
+    ["activations", "initializers", "regularizers", "constraints"],
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
     ["callbacks", "datasets", "preprocessing"],

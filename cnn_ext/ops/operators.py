@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnn_ext.autograd import Tensor
 from cnn_ext.ops import elementwise as e
 from cnn_ext.ops import linalg, reduction, shape
-from cnn_ext.symbolic import KerasTensor
+from cnn_ext.symbolic import KerasTensor, accepts_symbols
 
 
 def _shape_arguments(arguments):
@@ -60,5 +60,6 @@ _METHODS = {
 }
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
-for _name in ("__neg__", "__abs__", "__getitem__", "reshape"):
+for _name in ("__neg__", "__abs__", "reshape"):
     setattr(KerasTensor, _name, _METHODS[_name])
+setattr(KerasTensor, "__getitem__", accepts_symbols(shape.get_item))  # noqa: B010
