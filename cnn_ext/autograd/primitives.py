@@ -104,7 +104,10 @@ class Primitive:
             inputs, static = self._named(inputs, static)
         elif static and len(inputs) < len(self.array_names):  # add(x1=a, x2=b) for add(a, b)
             inputs, static = self._placed(inputs, static)
-        inputs = tuple(as_array(i) if type(i) in (list, tuple) else i for i in inputs)
+        for i in inputs:
+            if type(i) is list or type(i) is tuple:
+                inputs = tuple(as_array(i) if type(i) in (list, tuple) else i for i in inputs)
+                break
         if not any(isinstance(i, Tensor) for i in inputs):
             result = self.function(*inputs, **static)
             return result.value if isinstance(result, Remembered) else result

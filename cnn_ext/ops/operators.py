@@ -86,6 +86,11 @@ def _clip(self, min=None, max=None, out=None):
     return e.clip(self, x_min=min, x_max=max)
 
 
+def _round(self, decimals=0, out=None):
+    _refuse("round", out=out)
+    return rounding.round(self, decimals=decimals)
+
+
 def _cumulative(operation):
     def method(self, axis=None, dtype=None, out=None):
         _refuse(operation.__name__, out=out)
@@ -105,7 +110,7 @@ _METHODS = {
     "swapaxes": lambda self, axis1, axis2: shapes.swapaxes(self, axis1, axis2),
     "repeat": lambda self, repeats, axis=None: shapes.repeat(self, repeats, axis),
     "astype": lambda self, dtype, copy=True: e.cast(self, dtype=dtype),
-    "round": lambda self, decimals=0: rounding.round(self, decimals=decimals),
+    "round": _round,
     "clip": _clip,
     "dot": lambda self, other: linalg.dot(self, other),
     "sum": _reduction(reduction.sum),
