@@ -7,9 +7,12 @@ import numpy as np
 from cnn_ext._errors import did_you_mean, missing_attribute
 
 __all__ = [
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_interactive_logging_enabled",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -22,6 +25,7 @@ _settings: dict[str, object] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
+    "interactive_logging": True,
 }
 
 
@@ -55,6 +59,25 @@ def set_image_data_format(data_format: str) -> None:
     _settings["image_data_format"] = one_of("data_format", data_format, DATA_FORMATS)
 
 
+def enable_interactive_logging() -> None:
+    """Write messages and progress to stdout, which is the default."""
+    _settings["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Hand messages and progress to `logging.getLogger("cnn_ext")` (Keras's goes to absl)."""
+    _settings["interactive_logging"] = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether messages go to stdout.
+
+    >>> is_interactive_logging_enabled()
+    True
+    """
+    return bool(_settings["interactive_logging"])
+
+
 def one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
     """`value` if it is one of the choices, else a ValueError that lists them."""
     if isinstance(value, str) and value in choices:
@@ -76,6 +99,8 @@ def float_dtype(dtype: object) -> str:
     """`"float32"` or `"float64"` for what a user may pass as a float dtype; None is floatx()."""
     if dtype is None:
         return floatx()
+    if isinstance(dtype, dict):  # as Keras writes it into model files
+        dtype = dtype.get("config", {}).get("name")
     try:
         name = np.dtype(dtype).name  # type: ignore[call-overload]
     except TypeError:

@@ -242,10 +242,6 @@ ARRAY_CASES: dict[str, list[Case]] = {
         *grid_cases("three", ((3,), (4,), (2,)), {}),
     ],
     # --- indexing
-    "get_item": [
-        Case("slices", normal((3, 4)), {"key": np.s_[1:, ::2]}, linear="each"),
-        Case("number", normal((3, 4)), {"key": 1}, linear="each"),
-    ],
     "take": [
         Case("axis", both(normal((3, 4)), just([2, 0, 0])), {"axis": 0}, linear="each"),
         Case("matrix", both(normal((3, 4)), labels((2, 2), 4)), {"axis": -1}, linear="each"),

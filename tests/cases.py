@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -708,18 +709,19 @@ INDICES = {
 
 
 def index_cases(operation):
-    """getitem, or scatter_add, of a 4 x 5 array; Keras's by the elements' numbers."""
+    """Picking from a 4 x 5 array, or scatter_add into it; Keras's by the elements' numbers."""
     numbers = np.arange(20).reshape(4, 5)
     cases = []
     for name, index in INDICES.items():
         picked = numbers[index]
         flags = {"linear": "each", "empty": picked.size == 0}
-        if operation == "getitem":
+        if operation != "scatter_add":
 
             def theirs(k, x, picked=picked):
                 return k.take(k.reshape(x, (-1,)), picked)
 
-            cases.append(Case(name, normal((4, 5)), {"index": index}, theirs, **flags))
+            static = {"index" if operation == "getitem" else "key": index}
+            cases.append(Case(name, normal((4, 5)), static, theirs, **flags))
         else:
 
             def theirs(k, x, picked=picked):
@@ -828,6 +830,7 @@ CASES: dict[str, list[Case]] = {
     "expand_dims": statics(
         normal((2, 3)), [{"axis": 0}, {"axis": 1}, {"axis": -1}], linear="each"
     ),
+    "get_item": index_cases("get_item"),
     "getitem": index_cases("getitem"),
     "greater": COMPARISON,
     "greater_equal": COMPARISON,
@@ -940,3 +943,16 @@ CASES: dict[str, list[Case]] = {
         for name, pair in {"same": ((3, 4), (3, 4)), "row": ((4,), (3, 1))}.items()
     ],
 }  # fmt: skip
+
+
+def same_parameters(ours, theirs, but=()):
+    """The same names in the same order with the same defaults; `but` names what ours lack."""
+
+    def parameters(function):
+        return {
+            p.name: (p.kind, p.default)
+            for p in inspect.signature(function).parameters.values()
+            if p.name not in but
+        }
+
+    assert list(parameters(ours).items()) == list(parameters(theirs).items())

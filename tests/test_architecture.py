@@ -17,19 +17,32 @@ PACKAGE = Path(cnn_ext.__file__).parent
 # A part may import parts of the rows above its own, and itself.
 HOUSE = [
     ["_errors", "naming"],
-    ["config", "_kernels", "registry"],
-    ["autograd", "environment", "random"],
-    ["ops", "testing", "datasets"],
-    ["activations", "initializers"],
+    ["config", "_kernels", "registry", "tree"],
+    ["symbolic"],
+    ["autograd", "backend", "environment"],
+    ["random"],
+    ["ops", "testing"],
+    ["activations", "constraints", "initializers", "regularizers"],
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
-    ["callbacks"],
+    ["callbacks", "datasets", "preprocessing"],
     ["training"],
     ["models"],
+    ["plot"],
     ["__init__"],
 ]
 LEVEL = {part: level for level, row in enumerate(HOUSE) for part in row}
-HEAVY = ("h5py", "rich", "pooch", "matplotlib", "tensorflow", "keras", "scipy", "threadpoolctl")
+HEAVY = (
+    "h5py",
+    "rich",
+    "pooch",
+    "matplotlib",
+    "PIL",
+    "tensorflow",
+    "keras",
+    "scipy",
+    "threadpoolctl",
+)
 
 
 def part_of(module: str) -> str:

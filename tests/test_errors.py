@@ -26,7 +26,6 @@ TENSORFLOW = "an error of TensorFlow's own"
 ACCIDENT = "Keras does not check: what fails is a line that happens to come across it"
 LATER = "Keras can do this, we cannot yet"
 LENIENT = "Keras lets it pass"
-ADDS_AXIS = "Keras adds the axis itself if the Input's last size is 1"
 
 
 class Row(NamedTuple):
@@ -180,10 +179,6 @@ MISSPELT = (
 )  # fmt: skip
 
 SHAPES = (
-    row("images without channels", lambda k, m: fit(m, X[..., 0]), ValueError,
-        "expected shape=(None, 6, 6, 1)", "x[..., None]", "shape=(8, 6, 6)", theirs=ADDS_AXIS),
-    row("predicting such", lambda k, m: m.predict(X[..., 0], verbose=0), ValueError,
-        "x[..., None]", "shape=(8, 6, 6)", theirs=ADDS_AXIS),
     row("a convolution of such", lambda k: k.layers.Conv2D(2, 3)(X[..., 0]), ValueError,
         "ndim=4", "found ndim=3", "x[..., None]", "(8, 6, 6)"),
     row("a pool of such", lambda k: k.layers.MaxPooling2D(2)(X[..., 0]), ValueError,
@@ -319,7 +314,7 @@ ORDER = (
     row("counting before building", lambda k: k.layers.Dense(2).count_params(), ValueError,
         "layer.build", "isn't built"),
     row("no input shape yet", lambda k: k.Sequential([k.layers.Dense(2)]).input_shape,
-        AttributeError, "Input", "no defined input shape"),
+        AttributeError, "Input", "no defined inputs"),
     row("no layers", lambda k: k.Sequential().predict(ONES, verbose=0), ValueError, "no layers",
         "Sequential"),
     row("no inputs", lambda k: k.layers.Dense(2)(), TypeError, "inputs", "no positional argument"),
@@ -425,7 +420,7 @@ ARGUMENTS = (
         "(x_val, y_val)", "tuple of length 4"),
     row("validation images of another size",
         lambda k, m: fit(m, validation_data=(np.ones((8, 9, 9, 1)), Y)), ValueError,
-        "expected shape=(None, 6, 6, 1)", "(8, 9, 9, 1)"),
+        "expected shape=(None, 6, 6, 1)", "found shape=(1, 9, 9, 1)"),
     row("a callback that is none", lambda k, m: fit(m, callbacks=[print]), TypeError,
         "must be Callback objects", "print", theirs=ACCIDENT),
     row("a callback's class", lambda k, m: fit(m, callbacks=[k.callbacks.EarlyStopping]),
@@ -510,34 +505,16 @@ STRUCTURE = (
 UNSUPPORTED = tuple(
     row(slip, call, error, *says, theirs=LATER)
     for slip, call, error, *says in (
-        ("a regularizer", lambda k: k.layers.Conv2D(2, 3, kernel_regularizer="l2"), ValueError,
-         "not supported yet", "kernel_regularizer='l2'"),
-        ("of activity", lambda k: k.layers.Dense(2, activity_regularizer="l1"), ValueError,
-         "not supported yet", "activity_regularizer='l1'"),
-        ("a constraint", lambda k: k.layers.Dense(2, bias_constraint="non_neg"), ValueError,
-         "not supported yet", "bias_constraint='non_neg'"),
         ("a low rank", lambda k: k.layers.Dense(2, lora_rank=2), ValueError,
-         "not supported yet", "lora_rank=2"),
-        ("a moving average", lambda k: k.optimizers.Adam(use_ema=True), ValueError,
-         "not supported yet", "use_ema=True"),
-        ("a schedule", lambda k: k.optimizers.Adam(lambda: 0.1), ValueError,
-         "schedules are not supported yet", "lambda"),
-        ("a class to ignore", lambda k: k.losses.SparseCategoricalCrossentropy(ignore_class=0),
-         ValueError, "not supported yet", "sample_weight", "ignore_class=0"),
-        ("in the function", lambda k: k.losses.sparse_categorical_crossentropy(
-             Y[:2], ONES / 3, False, 1), ValueError, "not supported yet", "ignore_class=1"),
+         "not supported", "lora_rank=2"),
         ("weights of losses", lambda k, m: m.compile("sgd", "mse", loss_weights=[1.0]),
          ValueError, "not supported yet", "loss_weights=[1.0]"),
         ("weighted metrics", lambda k, m: m.compile("sgd", "mse", weighted_metrics=["mse"]),
          ValueError, "not supported yet", "weighted_metrics=['mse']"),
-        ("whole models", lambda k, m: m.save("x.keras"), NotImplementedError,
-         "save_weights", "filepath=x.keras"),
         ("checkpoints of them", lambda k: k.callbacks.ModelCheckpoint("x.keras"), ValueError,
          "save_weights_only=True", "filepath=x.keras"),
         ("sparse inputs", lambda k: k.Input((1,), sparse=True), ValueError,
-         "not supported yet", "sparse=True"),
-        ("the functional API", lambda k: k.layers.Dense(2)(k.Input((3,))), TypeError,
-         "Sequential", "called on an Input"),
+         "not supported", "sparse=True"),
         ("integer layers", lambda k: k.layers.Dense(3, dtype="int32"), ValueError,
          "'float32', 'float64'", "Received: 'int32'"),
         ("half precision", lambda k: k.layers.Dense(3, dtype="float16"), ValueError,
@@ -605,7 +582,7 @@ def test_error_teaches(row, capsys):
     if made is not None:
         for weight, value in zip(made.get_weights(), before, strict=True):
             np.testing.assert_array_equal(weight, value)
-        assert int(made.optimizer.iterations) == 0
+        assert made.optimizer is None or int(made.optimizer.iterations) == 0
     assert capsys.readouterr().err == ""
 
 

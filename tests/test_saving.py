@@ -712,12 +712,15 @@ def test_names_do_not_matter(tmp_path):
 
 
 def test_a_model_whose_layers_have_no_weights_yet_is_not_saved(tmp_path):
-    """Called by hand, the build of a subclassed model makes no weights of its layers."""
+    """A `build` of one's own that forgets a layer makes no weights of it."""
 
     class Net(cnn_ext.Model):
         def __init__(self):
             super().__init__()
             self.dense = cnn_ext.layers.Dense(2, name="inner")
+
+        def build(self, input_shape):
+            pass
 
         def call(self, inputs):
             return self.dense(inputs)

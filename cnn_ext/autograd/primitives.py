@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_ext.autograd.tensor import Node, Tensor, as_array, is_recording
+from cnn_ext.symbolic import KerasTensor, recorded
 
 Rule = Callable[..., Any]
 
@@ -108,6 +109,8 @@ class Primitive:
             if type(i) is list or type(i) is tuple:
                 inputs = tuple(as_array(i) if type(i) in (list, tuple) else i for i in inputs)
                 break
+        if any(isinstance(i, KerasTensor) for i in inputs):
+            return recorded(self, inputs, static)
         if not any(isinstance(i, Tensor) for i in inputs):
             result = self.function(*inputs, **static)
             return result.value if isinstance(result, Remembered) else result

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_ext import config
+from cnn_ext.registry import array_from, publish_special
 
 if TYPE_CHECKING:
     from cnn_ext.autograd.primitives import Primitive
@@ -284,3 +285,11 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
             f"objects: {type(data).__name__}"
         )
     return array
+
+
+publish_special(
+    "__tensor__",
+    Tensor,
+    lambda x: {"value": x.data.tolist(), "dtype": x.dtype.name},
+    lambda config: Tensor(array_from(config)),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Variable(Tensor):
     array([2., 3.], dtype=float32)
     """
 
-    __slots__ = ("_trainable", "path")
+    __slots__ = ("_trainable", "constraint", "path", "regularizer")
 
     name: str
 
@@ -46,6 +47,8 @@ class Variable(Tensor):
         super().__init__(value, requires_grad=trainable and value.dtype.kind == "f", name=name)
         self._trainable = bool(trainable)
         self.path = path or name
+        self.regularizer: Callable[..., Any] | None = None
+        self.constraint: Callable[..., Any] | None = None
 
     @property
     def trainable(self) -> bool:

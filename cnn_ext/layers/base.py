@@ -10,53 +10,76 @@ from typing import Any
 
 import numpy as np
 
-from cnn_ext import config, initializers
-from cnn_ext._errors import TeachesKeywords
-from cnn_ext.autograd import Tensor, Variable, as_array
-from cnn_ext.layers.owned import OwnedDict, OwnedList
+from cnn_ext import config, registry, regularizers
+from cnn_ext.autograd import Tensor, as_array, no_grad
+from cnn_ext.layers.input_spec import check_input_spec
+from cnn_ext.layers.state import Stateful
 from cnn_ext.naming import auto_name
-
-Shape = tuple[int | None, ...]
+from cnn_ext.symbolic import KerasTensor, Node, Operation, Shape, any_symbolic, probe
+from cnn_ext.tree import flatten, map_structure
 
 
 class _Call(threading.local):
-    """Whether the layer being called, in this thread, is called for training."""
+    """Whether the layer being called, in this thread, is called for training; how deep it is."""
 
     training: bool | None = None
+    depth = 0
 
 
 _call = _Call()
 
 
+def is_shape(value: Any) -> bool:
+    """Whether it is one shape, and not a list, tuple or dict of shapes."""
+    return isinstance(value, list | tuple) and all(
+        n is None or isinstance(n, int | np.integer) for n in value
+    )
+
+
+def _as_shapes(value: Any) -> Any:
+    """Shapes as tuples, in the structure that they came in."""
+    if value is None or is_shape(value):
+        return None if value is None else tuple(value)
+    if isinstance(value, dict):
+        return {key: _as_shapes(item) for key, item in value.items()}
+    return type(value)(_as_shapes(item) for item in value)
+
+
 def _checked_build(build: Callable[..., None]) -> Callable[..., None]:
-    """A layer's `build` that checks the shape first and leaves the layer built."""
+    """A layer's `build` that checks the shapes first and leaves the layer built."""
 
     @functools.wraps(build)
-    def checked(self: Layer, input_shape: Any = None) -> None:
+    def checked(self: Layer, input_shape: Any = None, *more: Any, **shapes: Any) -> None:
         if input_shape is not None:
-            self.check_input_shape(tuple(input_shape))
-        build(self, input_shape)
-        self._build_shape = None if input_shape is None else tuple(input_shape)
+            input_shape = _as_shapes(input_shape)
+            self.check_input_shape(input_shape)
+        if shapes:
+            build(self, *(() if input_shape is None else (input_shape,)), *more, **shapes)
+        else:
+            build(self, input_shape, *more)
+        self._build_config = {"shapes_dict": shapes} if shapes else {"input_shape": input_shape}
         self.built = True
 
     return checked
 
 
-class Layer(TeachesKeywords):
+class Layer(Stateful, Operation):
     """Base of layers (`keras.layers.Layer`).
 
     Args:
-        activity_regularizer: not supported yet; None.
+        activity_regularizer: gives a loss for the outputs, divided by the batch size.
         trainable: whether its weights are trained.
         dtype: `"float32"` or `"float64"`; `config.floatx()` if None.
+        autocast: accepted, without effect: inputs get the dtype of the weights.
         name: numbered automatically if None.
         input_shape: shape of one sample, for the first layer of a Sequential.
-        batch_input_shape: the same with the batch size (or None) in front.
+        batch_input_shape, batch_shape: the same with the batch size (or None) in front.
+        input_dim: the same for one axis.
 
     A layer of one's own implements `call(inputs)`, which may take `training`, and, if it has
-    weights, `build(input_shape)`, which makes them with `add_weight`; `compute_output_shape` is
-    needed only where the shape changes. Attributes that are layers or Variables, or lists or
-    dicts of them, belong to it; also what is put into such a list or dict later.
+    weights, `build(input_shape)`, which makes them with `add_weight`. `compute_output_shape` is
+    found out by a call on zeros where it is not given. Attributes that are layers or Variables,
+    or lists or dicts of them, belong to it; also what is put into such a list or dict later.
 
     >>> import numpy as np
     >>> class Scale(Layer):
@@ -68,67 +91,55 @@ class Layer(TeachesKeywords):
     (2, 3)
     """
 
+    supports_masking = False
+    input_spec: Any = None
+
     def __init__(
         self,
         *,
         activity_regularizer: Any = None,
         trainable: bool = True,
         dtype: Any = None,
+        autocast: bool = True,
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_dim: int | None = None,
     ) -> None:
-        unsupported(self, activity_regularizer=activity_regularizer)
-        self.name = name or auto_name(type(self).__name__)
+        if not isinstance(trainable, bool | np.bool_):
+            raise ValueError(
+                "Expected `trainable` to be a boolean. "
+                f"Received: trainable={trainable} (of type {type(trainable)})"
+            )
+        self._start(trainable)
+        self._inbound_nodes: list[Node] = []
+        self.name = _checked_name(name) or auto_name(type(self).__name__)
         self.dtype = config.float_dtype(dtype)
+        self.autocast = autocast
         self.built = False
-        self._build_shape: Shape | None = None
-        self._trainable = bool(trainable)
-        self._own_trainable: list[Variable] = []
-        self._own_non_trainable: list[Variable] = []
-        self._sublayers: list[Layer] = []
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._build_config: dict[str, Any] = {}
         parameters = inspect.signature(self.call).parameters
         self._takes_training = "training" in parameters
+        self._training_default = parameters["training"].default if self._takes_training else None
         self._inputs_name = next(iter(parameters), "")
-        if batch_input_shape is not None:
-            self._batch_input_shape: Shape | None = tuple(batch_input_shape)
-        else:
-            self._batch_input_shape = None if input_shape is None else (None, *input_shape)
+        given = batch_input_shape or batch_shape
+        if given is None and input_shape is not None:
+            given = (None, *((input_shape,) if isinstance(input_shape, int) else input_shape))
+        if given is None and input_dim is not None:
+            given = (None, input_dim)
+        self._batch_input_shape: Shape | None = None if given is None else tuple(given)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer = super().__new__(cls, *args, **kwargs)
+        object.__setattr__(layer, "_constructor_arguments", (args, kwargs))
+        return layer
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = _checked_build(vars(cls)["build"])  # type: ignore[method-assign]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Keep account of the Variables and layers among the attributes."""
-        if name not in ("_own_trainable", "_own_non_trainable", "_sublayers"):
-            value = self._owned(value)
-        object.__setattr__(self, name, value)
-
-    def _owned(self, value: Any) -> Any:
-        """The value, kept account of; lists and dicts become ones that keep account of theirs."""
-        if isinstance(value, Variable | Layer):
-            self._track(value)
-        elif type(value) is tuple:
-            return tuple(map(self._owned, value))
-        elif type(value) is list:
-            return OwnedList(self._owned, value)
-        elif type(value) is dict:
-            return OwnedDict(self._owned, value)
-        return value
-
-    def _track(self, item: Variable | Layer) -> None:
-        if "_sublayers" not in self.__dict__:
-            raise RuntimeError(
-                f"{type(self).__name__}.__init__ must call super().__init__() before it sets "
-                "layers or Variables"
-            )
-        owned: list[Any] = self._sublayers
-        if isinstance(item, Variable):
-            owned = self._own_trainable if item.trainable else self._own_non_trainable
-        if not any(known is item for known in owned):
-            owned.append(item)
 
     @_checked_build
     def build(self, input_shape: Any) -> None:
@@ -138,61 +149,83 @@ class Layer(TeachesKeywords):
         """Compute the outputs."""
         raise NotImplementedError(f"{type(self).__name__} must implement call(inputs)")
 
+    def check_input_shape(self, shape: Any) -> None:
+        """An error if inputs of this shape cannot be computed with; nothing by default."""
+
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The outputs' shape for inputs of this shape; unchanged unless a layer says otherwise."""
-        return tuple(input_shape)
+        """The outputs' shape for inputs of this shape; found out by a call on zeros by default."""
+        inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
+        return map_structure(lambda tensor: tensor.shape, self._probed(inputs))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """KerasTensors of the outputs' shapes and dtypes, for symbolic inputs."""
+        if type(self).compute_output_shape is Layer.compute_output_shape:
+            return self._probed(*args, **kwargs)
+        shapes = map_structure(lambda tensor: tensor.shape, args[0])
+        found = self.compute_output_shape(shapes)
+        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), found)
+
+    def _probed(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs' spec, by calls on zeros."""
+
+        def run(*arrays: Any, **keywords: Any) -> Any:
+            with no_grad():
+                outputs = self(*arrays, **keywords)
+            return map_structure(lambda y: y.data if isinstance(y, Tensor) else y, outputs)
+
+        try:
+            return probe(run, args, kwargs)
+        finally:
+            self._clear_losses()
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, as `from_config` takes them."""
-        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        """The constructor's arguments, as `from_config` takes them.
+
+        A class of one's own need not implement it where its arguments are plain values.
+        """
+        shared = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        if self.activity_regularizer is not None:
+            shared["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        if type(self).get_config is not Layer.get_config:
+            return shared
+        return {**shared, **self._constructor_config()}
+
+    def _constructor_config(self) -> dict[str, Any]:
+        """The arguments of a constructor of one's own, if a file can hold them."""
+        if type(self).__init__ is Layer.__init__:
+            return {}
+        args, kwargs = self._constructor_arguments  # type: ignore[attr-defined]
+        signature = inspect.signature(type(self).__init__)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = dict(list(bound.arguments.items())[1:])
+        for name, parameter in signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                arguments |= arguments.pop(name, {})
+        known = {k: v for k, v in arguments.items() if k not in ("trainable", "dtype", "name")}
+        try:
+            return registry.serialize_keras_object(known)
+        except (TypeError, ValueError):
+            raise NotImplementedError(
+                f"Object {type(self).__name__} was created by passing non-serializable argument "
+                "values in `__init__()`, and therefore the object must override `get_config()` "
+                f"in order to be serializable. Received: {known}"
+            ) from None
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
+    def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from what `get_config` returned."""
+        if cls.get_config is Layer.get_config:
+            config = registry.deserialize_keras_object(config)
+            if not _takes_keywords(cls):
+                names = inspect.signature(cls).parameters
+                config = {name: value for name, value in config.items() if name in names}
         return cls(**config)
 
-    def add_weight(
-        self,
-        shape: Sequence[int] = (),
-        initializer: Any = "glorot_uniform",
-        dtype: Any = None,
-        trainable: bool = True,
-        name: str | None = None,
-    ) -> Variable:
-        """Make a weight of this layer.
-
-        Args:
-            shape: its shape.
-            initializer: name, `Initializer` or callable `(shape, dtype) -> array`.
-            dtype: the layer's if None.
-            trainable: whether an optimizer shall update it.
-            name: last part of its path.
-        """
-        name = name or f"variable_{len(self._own_trainable) + len(self._own_non_trainable)}"
-        variable = Variable(
-            initializers.get(initializer),
-            shape=tuple(shape),
-            dtype=dtype or self.dtype,
-            trainable=trainable,
-            name=name,
-            path=f"{self.name}/{name}",
-        )
-        self._track(variable)
-        variable.trainable = trainable and self.trainable
-        return variable
-
     @property
-    def trainable(self) -> bool:
-        """Whether the weights are trained; setting it freezes or thaws those of sublayers too."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        for variable in self._own_trainable:
-            variable.trainable = self._trainable
-        for layer in self._sublayers:
-            layer.trainable = value
+    def path(self) -> str:
+        """Where the layer stands in its model: its name."""
+        return self.name
 
     @property
     def compute_dtype(self) -> str:
@@ -200,70 +233,14 @@ class Layer(TeachesKeywords):
         return self.dtype
 
     @property
-    def own_variables(self) -> list[Variable]:
-        """The Variables of this layer itself, trainable ones first."""
-        return [*self._own_trainable, *self._own_non_trainable]
+    def variable_dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype
 
     @property
-    def weights(self) -> list[Variable]:
-        """All weights: trainable ones of each layer first, in order of creation."""
-        inside = [v for layer in self._sublayers for v in layer.weights]
-        both = [*self.own_variables, *inside]
-        return list({id(v): v for v in both}.values())
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All state, which is the weights."""
-        return self.weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if v.trainable and self.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if not (v.trainable and self.trainable)]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        return self.non_trainable_weights
-
-    def count_params(self) -> int:
-        """Number of elements in the weights."""
-        if not self.built:
-            raise ValueError(
-                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't "
-                f"built. You can build it manually via: `layer.build(input_shape)`."
-            )
-        return sum(v.size for v in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights, in the order of `weights`."""
-        return [v.data.copy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set the weights to arrays of the same shapes; all or, on an error, none."""
-        variables, arrays = self.weights, [as_array(w) for w in weights]
-        if len(variables) != len(arrays):
-            raise ValueError(
-                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of "
-                f"length {len(arrays)}, but the layer was expecting {len(variables)} weights."
-            )
-        for variable, array in zip(variables, arrays, strict=True):
-            if variable.shape != array.shape:
-                raise ValueError(
-                    f"Layer '{self.name}' weight '{variable.path}' has shape {variable.shape}. "
-                    f"Received: a weight of shape {array.shape}"
-                )
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array.astype(variable.dtype, copy=False))
-
-    def check_input_shape(self, shape: Shape) -> None:
-        """An error if inputs of this shape cannot be computed with; nothing by default."""
+    def input_dtype(self) -> str:
+        """The dtype that inputs are converted to."""
+        return self.dtype
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not args and self._inputs_name in kwargs:
@@ -273,29 +250,60 @@ class Layer(TeachesKeywords):
                 f"layer '{self.name}' must be called on its inputs. Received: no positional "
                 f"argument and {list(kwargs)}"
             )
+        if any_symbolic(*args, kwargs):
+            return self._call_symbolically(*args, **kwargs)
         inputs = tuple(self._as_input(a) for a in args)
-        self._ensure_built(inputs)
+        self._ensure_built(inputs, kwargs)
         inputs = tuple(self._in_compute_dtype(i) for i in inputs)
         before = _call.training
         if self._takes_training:
-            kwargs["training"] = before if kwargs.get("training") is None else kwargs["training"]
-            _call.training = kwargs["training"]
+            if kwargs.get("training") is None and before is not None:
+                kwargs["training"] = before
+            _call.training = kwargs.get("training", self._training_default)
         elif "training" in kwargs:
             _call.training = kwargs.pop("training")
+        if _call.depth == 0:
+            self._clear_losses()
+        _call.depth += 1
         try:
-            return self.call(*inputs, **kwargs)
+            outputs = self.call(*inputs, **kwargs)
         finally:
             _call.training = before
+            _call.depth -= 1
+        if self.activity_regularizer is not None:
+            self._regularize(outputs)
+        return outputs
+
+    def _regularize(self, outputs: Any) -> None:
+        for y in flatten(outputs):
+            if isinstance(y, Tensor):
+                loss = self.activity_regularizer(y)
+                self.add_loss(loss / y.shape[0] if y.ndim and y.shape[0] else loss)
+
+    def _call_symbolically(self, *args: Any, **kwargs: Any) -> Any:
+        if args and any(_is_layer(x) for x in flatten(list(args))):
+            raise ValueError(
+                f"Inputs to a layer should be tensors. Got '{args[0]}' (of type {type(args[0])}) "
+                f"as input for layer '{self.name}'."
+            )
+        self._ensure_built(args, kwargs)
+        if any(not layer.built for layer in self._sublayers):
+            self._probed(*args, **kwargs)
+        return self.symbolic_call(*args, **kwargs)
 
     def _as_input(self, value: Any) -> Any:
         """Inputs as Tensors, floats in the layer's dtype; other things as they are."""
-        if isinstance(value, KerasTensor):
-            raise TypeError(
-                f"layer '{self.name}' was called on an Input; the functional API is not "
-                "supported yet: put the Input and the layers into a Sequential"
+        if isinstance(value, Tensor) or value is None:
+            return value
+        if isinstance(value, dict) or (
+            isinstance(value, list | tuple) and any(hasattr(v, "shape") for v in flatten(value))
+        ):
+            return map_structure(self._as_input, value)
+        if _is_layer(value):
+            raise ValueError(
+                f"Inputs to a layer should be tensors. Got '{value}' (of type {type(value)}) as "
+                f"input for layer '{self.name}'."
             )
-        if isinstance(value, list | tuple) and any(isinstance(v, Tensor) for v in value):
-            return type(value)(map(self._as_input, value))
         if not isinstance(value, np.ndarray | np.generic | int | float | list):
             return value
         array = as_array(value)
@@ -303,69 +311,79 @@ class Layer(TeachesKeywords):
 
     def _in_compute_dtype(self, value: Any) -> Any:
         """Numbers in the dtype of the weights that they will meet, if there are any."""
-        own = self.own_variables
-        if not own or not isinstance(value, Tensor) or value.dtype == own[0].dtype:
+        own = self._own_trainable or self._own_non_trainable
+        if not own or not isinstance(value, Tensor) or value.data.dtype == own[0].data.dtype:
             return value
         return value.astype(own[0].dtype)
 
-    def _ensure_built(self, inputs: tuple[Any, ...]) -> None:
-        shapes = [tuple(i.shape) for i in inputs if isinstance(i, Tensor)]
-        if shapes:
-            self.check_input_shape(shapes[0])
-        if not self.built:
-            self.build((None, *shapes[0][1:]) if shapes else ())
+    def _ensure_built(self, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.input_spec is not None:
+            check_input_spec(self.input_spec, inputs[0], self.name)
+        shapes = map_structure(lambda x: getattr(x, "shape", None), inputs[0])
+        if shapes is not None:
+            self.check_input_shape(shapes)
+        if self.built:
+            return
+        named = self._shapes_by_name(inputs, kwargs)
+        self.build(**named) if named else self.build(without_batch(shapes))
 
-    def get_build_config(self) -> dict[str, Any]:
-        """The shape that the weights were made for."""
-        return {"input_shape": self._build_shape}
+    def _shapes_by_name(self, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """`{argument}_shape` of each argument, for a `build` that takes several shapes."""
+        wanted = [n for n in inspect.signature(self.build).parameters if n != "input_shape"]
+        if len(wanted) < 2:
+            return {}
+        arguments = dict(zip(inspect.signature(self.call).parameters, inputs, strict=False))
+        shapes = {
+            f"{name}_shape": without_batch(map_structure(lambda x: x.shape, value))
+            for name, value in (arguments | kwargs).items()
+            if all(hasattr(x, "shape") for x in flatten([value]))
+        }
+        return {name: shapes[name] for name in wanted if name in shapes}
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that the weights were made for; None before."""
+        return self._build_config or None
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Make the weights for what `get_build_config` returned."""
+        if config.get("shapes_dict"):
+            self.build(**_as_shapes(config["shapes_dict"]))
+        elif config.get("input_shape") is not None:
+            self.build(_as_shapes(config["input_shape"]))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-class KerasTensor:
-    """What `Input` returns: the shape, dtype and name of data to come."""
-
-    def __init__(self, shape: Shape, dtype: str, name: str) -> None:
-        self.shape = shape
-        self.dtype = dtype
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, Layer)
 
 
-def unsupported(layer: Any, **arguments: Any) -> None:
-    """An error that names the arguments, of those that must be None, that are not."""
-    given = [f"{name}={value!r}" for name, value in arguments.items() if value is not None]
-    if given:
-        names = ", ".join(name.split("=")[0] for name in given)
+def _takes_keywords(cls: type) -> bool:
+    parameters = inspect.signature(cls).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _checked_name(name: Any) -> str | None:
+    if name is not None and (not isinstance(name, str) or "/" in name):
         raise ValueError(
-            f"{type(layer).__name__}: {names} is not supported yet; leave it out. "
-            f"Received: {', '.join(given)}"
+            "Argument `name` must be a string and cannot contain character `/`. "
+            f"Received: name={name} (of type {type(name)})"
         )
+    return name
 
 
-def positive_integer(layer: Any, name: str, value: Any) -> int:
-    """`value` if it is a positive integer, else an error in Keras's words."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value <= 0:
-        raise ValueError(
-            f"Received an invalid value for `{name}` of {type(layer).__name__}, expected a "
-            f"positive integer. Received: {name}={value!r}"
-        )
-    return int(value)
+def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
+    """`function` of each shape in a structure of shapes."""
+    if is_shape(shapes):
+        return function(tuple(shapes))
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, shape) for key, shape in shapes.items()}
+    return type(shapes)(map_shapes(function, shape) for shape in shapes)
 
 
-def incompatible(layer: Layer, rule: str, shape: Shape) -> ValueError:
-    """The error for an input that a layer cannot take, in Keras's words."""
-    return ValueError(
-        f"Input 0 of layer '{layer.name}' is incompatible with the layer: {rule}. "
-        f"Full shape received: {tuple(shape)}"
-    )
-
-
-def check_images(layer: Layer, shape: Shape) -> None:
-    """An error unless the shape is that of a batch of images."""
-    if len(shape) != 4:
-        hint = "; add the axis of channels with x[..., None]" if len(shape) == 3 else ""
-        raise incompatible(layer, f"expected ndim=4, found ndim={len(shape)}{hint}", shape)
+def without_batch(shapes: Any) -> Any:
+    """Shapes with None for the batch size."""
+    if shapes is None:
+        return ()
+    return map_shapes(lambda shape: (None, *shape[1:]) if shape else (), shapes)

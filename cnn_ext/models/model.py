@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from cnn_ext import registry
 from cnn_ext._errors import did_you_mean
 from cnn_ext.layers import Layer
-from cnn_ext.saving import load_weights, save_weights
+from cnn_ext.layers.base import map_shapes, without_batch
+from cnn_ext.models.configuration import functional_config, functional_from_config
+from cnn_ext.models.functional import GraphOwner, graph_between
+from cnn_ext.models.graph import Graph
+from cnn_ext.saving import load_weights, save_model, save_weights
+from cnn_ext.symbolic import KerasTensor
 from cnn_ext.training import Trainer
+from cnn_ext.tree import map_structure
 from cnn_ext.utils.summary import print_summary
 
 
-class Model(Trainer, Layer):
-    """A layer that is made of layers (`keras.Model`): subclass it, or use Sequential.
+class Model(GraphOwner, Trainer, Layer):
+    """A layer that is made of layers (`keras.Model`): functional, subclassed, or a Sequential.
+
+    Args:
+        inputs: symbolic tensors from `Input`: one, or a list or dict of them.
+        outputs: what layers made of them.
+        name: numbered automatically if None.
+        trainable: whether the weights are trained.
+        dtype: as in `Layer`.
 
     A subclass makes its layers in `__init__` and uses them in `call(inputs)`, which may take
     `training`. See `Trainer` for compile, fit, evaluate and predict.
 
     >>> import numpy as np
     >>> from cnn_ext import layers
+    >>> inputs = layers.Input((2,))
+    >>> model = Model(inputs, layers.Dense(3)(inputs))
+    >>> model(np.ones((1, 2))).shape
+    (1, 3)
     >>> class Twice(Model):
     ...     def __init__(self):
     ...         super().__init__()
@@ -31,13 +50,82 @@ class Model(Trainer, Layer):
     (1, 3)
     """
 
-    def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None):
+    functional = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        functional = len(args) >= 2 or {"inputs", "outputs"} <= kwargs.keys() | (
+            {"inputs"} if args else set()
+        )
+        return super().__new__(Functional if cls is Model and functional else cls, *args, **kwargs)
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        *,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self._graph: Graph | None = None
+        if (inputs is None) != (outputs is None):
+            raise ValueError(
+                "A functional model needs `inputs` and `outputs`. "
+                f"Received: inputs={inputs}, outputs={outputs}"
+            )
+        if inputs is not None:
+            self._graph = graph_between(inputs, outputs)
+            for operation in self._graph.operations:
+                self._owned(operation)
+            self.built = True
+            if not trainable:
+                self.trainable = False
 
     @property
     def layers(self) -> list[Layer]:
         """The layers of the model."""
-        return list(self._sublayers)
+        if self._graph is None:
+            return list(self._sublayers)
+        return [o for o in self._graph.operations if isinstance(o, Layer)]
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Compute the outputs; a subclass that is not functional implements it."""
+        if self._graph is None:
+            raise NotImplementedError(
+                f"Model {type(self).__name__} does not have a `call()` method implemented."
+            )
+        return self._run_graph(inputs)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of all layers for inputs of this shape, the batch size first."""
+        if self._graph is None and type(self).call is not Model.call:
+            self.built = True
+            self._probed(_symbols(input_shape, self.dtype))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        if self._graph is None:
+            return super().compute_output_spec(*args, **kwargs)
+        return self._graph_spec(args[0])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self._graph is None:
+            return Layer.compute_output_shape(self, input_shape)
+        found = self._graph_spec(_symbols(input_shape, self.dtype))
+        return map_structure(lambda x: x.shape, found)
+
+    def _as_input(self, value: Any) -> Any:
+        """Inputs as Tensors; a graph's are left to it, which knows their dtypes."""
+        return super()._as_input(value) if self._graph is None else value
+
+    def _ensure_built(self, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A subclass without `build` makes its weights in its first call."""
+        if self._graph is not None or type(self).build is not Model.build:
+            super()._ensure_built(inputs, kwargs)
+        elif not self.built:
+            shapes = map_structure(lambda x: getattr(x, "shape", None), inputs[0])
+            self._build_config = {"input_shape": without_batch(shapes)}
+            self.built = True
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer with this name, or at this index."""
@@ -60,6 +148,23 @@ class Model(Trainer, Layer):
         raise ValueError(
             f"No such layer: {name}{did_you_mean(name, names)}. Existing layers are: {names}."
         )
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the model of: its layers and calls, if it is functional."""
+        return functional_config(self) if self.functional else super().get_config()
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """A model from what `get_config` returned, with new weights."""
+        if {"layers", "input_layers", "output_layers"} <= config.keys():
+            return functional_from_config(cls, config, custom_objects)
+        return super().from_config(config)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as JSON, for `models.model_from_json`; keywords go to `json.dumps`."""
+        return json.dumps(registry.serialize_keras_object(self), **kwargs)
 
     def summary(
         self,
@@ -92,9 +197,25 @@ class Model(Trainer, Layer):
         """Read the weights from a `.weights.h5` file; see `saving.load_weights`."""
         load_weights(self, filepath, skip_mismatch)
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Not supported yet; use `save_weights`."""
-        raise NotImplementedError(
-            "saving whole models is not supported yet; use model.save_weights('name.weights.h5'). "
-            f"Received: filepath={os.fspath(filepath)}"
-        )
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any) -> None:
+        """Write the whole model to a `.keras` file; see `saving.save_model`."""
+        save_model(self, filepath, overwrite, **kwargs)
+
+
+class Functional(Model):
+    """What `Model(inputs, outputs)` makes."""
+
+    saves_layers_first = True
+    functional = True
+
+    def published_as(self) -> tuple[str, str]:
+        """Keras's module and class name for such models in files."""
+        return "keras.src.models.functional", "Functional"
+
+
+def _symbols(shapes: Any, dtype: str) -> Any:
+    return map_shapes(lambda shape: KerasTensor(shape, dtype), shapes)
+
+
+registry.publish("keras", {"Model": Model})
+registry.publish("keras.src.models.functional", {"Functional": Functional})

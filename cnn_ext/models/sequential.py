@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cnn_ext.layers import InputLayer, Layer
-from cnn_ext.layers.base import KerasTensor, Shape
+from cnn_ext import registry
+from cnn_ext.layers import Input, InputLayer, Layer
+from cnn_ext.models.configuration import sequential_config, sequential_from_config
+from cnn_ext.models.graph import Graph
 from cnn_ext.models.model import Model
+from cnn_ext.naming import auto_name
+from cnn_ext.symbolic import KerasTensor, node_of
 
 
 class Sequential(Model):
@@ -36,15 +41,27 @@ class Sequential(Model):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, trainable=trainable)
-        self._input_shape: Shape | None = None
         if isinstance(layers, Layer | KerasTensor):
             layers = [layers]
         for layer in layers or ():
-            self.add(layer)
+            self.add(layer, rebuild=False)
+        self._count()
 
-    def add(self, layer: Any) -> None:
+    def _count(self) -> None:
+        """Take a number as Keras does, which makes a functional model of a Sequential."""
+        if self._graph is not None and self._sublayers:
+            auto_name("Functional")
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer at the end."""
-        if isinstance(layer, KerasTensor | InputLayer):
+        self._append(layer)
+        if rebuild:
+            self._count()
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, KerasTensor):
+            layer = node_of(layer).operation
+        if isinstance(layer, InputLayer):
             self._add_input(layer)
             return
         if not isinstance(layer, Layer):
@@ -59,50 +76,33 @@ class Sequential(Model):
                 f"'{layer.name}' is already the name of a layer in this model. Update the `name` "
                 "argument to pass a unique name."
             )
-        if not self._sublayers and self._input_shape is None:
-            self._input_shape = layer._batch_input_shape
-        if self._input_shape is not None:
-            layer_input = self.compute_output_shape(self._input_shape)
-            if not layer.built:
-                layer.build(layer_input)
-            layer.compute_output_shape(layer_input)
+        if not self._sublayers and self._graph is None:
+            shape = _shape_wanted_by(layer)
+            if shape is not None:
+                self._graph = _identity(Input(batch_shape=shape, dtype=layer.input_dtype))
+        if self._graph is not None:
+            self._graph = Graph(self.inputs[0], _called(layer, self.output))
         self._sublayers.append(layer)
         if not self.trainable:
             layer.trainable = False
-        self.built = self._input_shape is not None
+        self.built = self._graph is not None
 
-    def _add_input(self, given: KerasTensor | InputLayer) -> None:
-        if self._sublayers or self._input_shape is not None:
+    def _add_input(self, layer: InputLayer) -> None:
+        if self._sublayers or self._graph is not None:
+            known = self.input_shape if self._graph is not None else "that of its data"
             raise ValueError(
                 f"Sequential model '{self.name}' has already been configured to use input shape "
-                f"{self._input_shape}. You cannot add a different Input layer to it."
+                f"{known}. You cannot add a different Input layer to it."
             )
-        self._input_shape = given.shape if isinstance(given, KerasTensor) else given.batch_shape
-        self.dtype = given.dtype
+        self._graph = _identity(layer.output)
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off and return it."""
         if not self._sublayers:
             raise ValueError("there are no layers in the model to take off")
+        if self._graph is not None:
+            self._graph = Graph(self.inputs[0], node_of(self.outputs[0]).input_tensors[0])
         return self._sublayers.pop()
-
-    def check_input_shape(self, shape: Shape) -> None:
-        known = self._input_shape
-        if known is None:
-            return
-        fits = len(known) == len(shape) and all(
-            k is None or s is None or k == s for k, s in zip(known[1:], shape[1:], strict=True)
-        )
-        if not fits:
-            hint = (
-                "; add the axis of channels with x[..., None]"
-                if (known[-1] == 1 and len(shape) == len(known) - 1)
-                else ""
-            )
-            raise ValueError(
-                f"Input 0 of model '{self.name}' is incompatible with it: expected "
-                f"shape={known}, found shape={tuple(shape)}{hint}"
-            )
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights of all layers for inputs of this shape, the batch size first."""
@@ -110,37 +110,84 @@ class Sequential(Model):
             raise ValueError("build() needs input_shape, the batch size (None) first")
         if not self._sublayers:
             raise ValueError(
-                f"Sequential model '{self.name}' cannot be built because it has no layers. Call "
+                f"Sequential model {self.name} cannot be built because it has no layers. Call "
                 f"`model.add(layer)`. Received: input_shape={tuple(input_shape)}"
             )
-        self._input_shape = (None, *tuple(input_shape)[1:])
-        shape = self._input_shape
+        if self._graph is not None:
+            if not _agree(self.input_shape, input_shape):
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use input "
+                    f"shape {self.input_shape}. You cannot build it with input_shape "
+                    f"{tuple(input_shape)}"
+                )
+            return
+        first = Input(batch_shape=tuple(input_shape), dtype=self._sublayers[0].input_dtype)
+        last = first
         for layer in self._sublayers:
-            if not layer.built:
-                layer.build(shape)
-            shape = layer.compute_output_shape(shape)
+            last = _called(layer, last)
+        self._graph = Graph(first, last)
+        self._count()
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        for layer in self._sublayers:
-            inputs = layer(inputs)
-        return inputs
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the model of: its layers."""
+        return sequential_config(self)
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """A model from what `get_config` returned, with new weights."""
+        return sequential_from_config(cls, config, custom_objects)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The input's shape, once it is known."""
+        return None if self._graph is None else {"input_shape": self.input_shape}
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input's."""
+        return list(self._sublayers)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        if self._graph is not None:
+            return super().compute_output_shape(input_shape)
         shape = tuple(input_shape)
         for layer in self._sublayers:
             shape = layer.compute_output_shape(shape)
         return shape
 
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of the inputs, the batch size None."""
-        if self._input_shape is None:
-            raise AttributeError(
-                f"Sequential model '{self.name}' has no defined input shape yet: give it an Input"
-            )
-        return self._input_shape
 
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of the outputs, the batch size None."""
-        return self.compute_output_shape(self.input_shape)
+def _shape_wanted_by(layer: Layer) -> Any:
+    """The input shape that a first layer was told, or that a model in its place has."""
+    if isinstance(layer, Model) and layer._graph is not None and len(layer.inputs) == 1:
+        return layer.input_shape
+    return layer._batch_input_shape
+
+
+def _identity(tensor: KerasTensor) -> Graph:
+    return Graph(tensor, tensor)
+
+
+def _called(layer: Layer, tensor: Any) -> Any:
+    """The layer's symbolic output; the error says what a row of layers needs."""
+    parameters = inspect.signature(layer.call).parameters.values()
+    required = [
+        p.name for p in parameters
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]  # fmt: skip
+    if len(required) > 1:
+        raise ValueError(
+            "Layers added to a Sequential model can only have a single required positional "
+            f"argument, the input tensor. Layer {type(layer).__name__} has multiple required "
+            f"positional arguments: {required}"
+        )
+    return layer(tensor)
+
+
+def _agree(known: Any, given: Any) -> bool:
+    return len(known) == len(given) and all(
+        a is None or b is None or a == b for a, b in zip(known, given, strict=True)
+    )
+
+
+registry.publish("keras", {"Sequential": Sequential})

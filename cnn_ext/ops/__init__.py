@@ -4,6 +4,9 @@ Called on NumPy arrays they return arrays; called on Tensors they are recorded f
 stands next to its gradient, which is written in operations and so can be differentiated again.
 """
 
+import types as _types
+
+from cnn_ext import registry as _registry
 from cnn_ext._errors import missing_attribute
 from cnn_ext.ops import image
 from cnn_ext.ops import operators as _operators
@@ -275,6 +278,14 @@ from cnn_ext.ops.sorting import (
     sort,
     top_k,
 )
+from cnn_ext.symbolic import accepts_symbols as _accepts_symbols
+
+# What a KerasTensor knows without being computed.
+_OF_SYMBOLS_TOO = ("missing_attribute", "dtype", "is_tensor", "ndim", "shape")
+
+for _name, _value in list(globals().items()):
+    if isinstance(_value, _types.FunctionType) and _name not in _OF_SYMBOLS_TOO:
+        globals()[_name] = _accepts_symbols(_value)
 
 OPS = {
     name: value
@@ -282,6 +293,8 @@ OPS = {
     if callable(value) and not name.startswith("_") and name != "missing_attribute"
 }
 """Every public operation by name."""
+
+_registry.publish("keras.ops", OPS)
 
 __all__ = ["OPS", *OPS]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnn_ext.autograd import Tensor
 from cnn_ext.ops import elementwise as e
 from cnn_ext.ops import indexing, linalg, logic, reduction, rounding, shapes, sorting
+from cnn_ext.symbolic import KerasTensor, accepts_symbols
 
 
 def _shape_arguments(arguments):
@@ -30,11 +31,13 @@ _COMPARISONS = {"lt": logic.less, "le": logic.less_equal, "gt": logic.greater,
                 "ge": logic.greater_equal, "eq": logic.equal, "ne": logic.not_equal}  # fmt: skip
 _UNARY = {"neg": e.negative, "abs": e.absolute, "invert": logic.logical_not}
 
-for _name, _operation in _BINARY.items():
-    setattr(Tensor, f"__{_name}__", _plain(_operation))
-    setattr(Tensor, f"__r{_name}__", _reversed(_operation))
-for _name, _operation in (_COMPARISONS | _UNARY).items():
-    setattr(Tensor, f"__{_name}__", _plain(_operation))
+for _class in (Tensor, KerasTensor):
+    for _name, _operation in _BINARY.items():
+        setattr(_class, f"__{_name}__", _plain(_operation))
+        setattr(_class, f"__r{_name}__", _reversed(_operation))
+    for _name, _operation in (_COMPARISONS | _UNARY).items():
+        if _class is Tensor or _name not in ("eq", "ne"):  # KerasTensors are kept in sets
+            setattr(_class, f"__{_name}__", _plain(_operation))
 
 
 def _reduction(operation, casts=True):
@@ -130,3 +133,5 @@ _METHODS = {
 }
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
+setattr(KerasTensor, "reshape", _reshape)  # noqa: B010
+setattr(KerasTensor, "__getitem__", accepts_symbols(indexing.get_item))  # noqa: B010

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_ext import losses, optimizers
 from cnn_ext._errors import teaches_keywords
-from cnn_ext.autograd import Tensor, gradients, is_recording, no_grad
+from cnn_ext.autograd import gradients, is_recording, no_grad
 from cnn_ext.callbacks import Callback, CallbackList, History, ProgbarLogger
 from cnn_ext.metrics import Mean, Watched
 from cnn_ext.random import SeedGenerator
@@ -65,7 +65,7 @@ class Trainer:
                 f"metrics must be a list, such as ['accuracy']. Received: metrics={metrics!r}"
             )
         self.loss = loss
-        self._loss = losses.get(loss)
+        self._loss = losses.as_loss(loss)
         self.optimizer = optimizers.get(optimizer)
         self._metrics = [Watched(m) for m in metrics or ()]
         self._loss_mean = Mean(name="loss")
@@ -188,6 +188,8 @@ class Trainer:
             events.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
+        if self.optimizer is not None and self.optimizer.built and epochs > 0:
+            self.optimizer.finalize_variable_values(self.trainable_variables)
         events.on_train_end(logs)
         return history
 
@@ -300,7 +302,7 @@ class Trainer:
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """The outputs for one batch (`keras.Model.predict_on_batch`)."""
         with no_grad():
-            return self(self._as_model_input(x), training=False).numpy()  # type: ignore[operator]
+            return self(x, training=False).numpy()  # type: ignore[operator]
 
     def reset_metrics(self) -> None:
         """Start the means of loss and metrics anew."""
@@ -309,27 +311,28 @@ class Trainer:
 
     def _train_step(self, batch: Batch) -> None:
         """Predict, compare, step. The weights change only if the loss is finite."""
-        assert self.optimizer is not None
+        if self.optimizer is None:
+            raise ValueError(
+                "training needs an optimizer: pass one to compile(), such as optimizer='adam'. "
+                "Received: None"
+            )
         if not is_recording():
             raise RuntimeError("training inside no_grad() is impossible: no gradients are recorded")
-        y_pred = self(self._as_model_input(batch.x), training=True)  # type: ignore[operator]
+        y_pred = self(batch.x, training=True)  # type: ignore[operator]
         loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
         self._check_finite(loss, batch)
         variables = self.trainable_variables
         if not variables:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        found = gradients(loss, variables)
+        found = gradients(self.optimizer.scale_loss(loss), variables)
         self.optimizer.apply(found, variables)
         self._update_metrics(loss, batch, y_pred)
 
     def _test_step(self, batch: Batch) -> None:
         with no_grad():
-            y_pred = self(self._as_model_input(batch.x), training=False)  # type: ignore[operator]
+            y_pred = self(batch.x, training=False)  # type: ignore[operator]
             loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
         self._update_metrics(loss, batch, y_pred)
-
-    def _as_model_input(self, x: Any) -> Tensor:
-        return Tensor(np.asarray(x).astype(self.dtype, copy=False))
 
     def _check_finite(self, loss: Any, batch: Batch) -> None:
         if loss.size != 1:
@@ -373,7 +376,7 @@ class Trainer:
         if self.built:  # type: ignore[attr-defined]
             self.check_input_shape(data.x.shape)  # type: ignore[attr-defined]
         with no_grad():
-            y_pred = self(self._as_model_input(data.x[:1]), training=False)  # type: ignore[operator]
+            y_pred = self(data.x[:1], training=False)  # type: ignore[operator]
             if data.y is not None and self._loss is not None:
                 self._loss.check_targets(data.y, tuple(y_pred.shape))
                 self._loss(data.y[:1], y_pred)
