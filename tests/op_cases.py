@@ -1,7 +1,7 @@
 """Rows of operations, beside those of cases.py: windows of any rank, activations, normalization,
 images.
 
-CASES has the rows of both files.
+CASES has the rows of all files.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import functools
 
 import numpy as np
 
+from array_cases import ARRAY_CASES
 from cases import (
     CASES as FIRST_CASES,
 )
@@ -472,7 +473,9 @@ MORE: dict[str, list[Case]] = {
     "arctan2": [Case("plain", off_zero((3, 4), (4,)))],
 }  # fmt: skip
 
+_TABLES = (FIRST_CASES, MORE, ARRAY_CASES)
+
 CASES = {
-    name: [*FIRST_CASES.get(name, []), *MORE.get(name, [])]
-    for name in sorted({*FIRST_CASES, *MORE})
+    name: [case for table in _TABLES for case in table.get(name, [])]
+    for name in sorted({name for table in _TABLES for name in table})
 }

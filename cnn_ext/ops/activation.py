@@ -23,8 +23,8 @@ from cnn_ext.ops.elementwise import (
     where,
 )
 from cnn_ext.ops.functions import erf, expm1
+from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.reduction import sum
-from cnn_ext.ops.shape import getitem
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
