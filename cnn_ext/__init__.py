@@ -56,7 +56,7 @@ from cnn_ext.optimizers import Optimizer
 from cnn_ext.regularizers import Regularizer
 from cnn_ext.symbolic import KerasTensor, Operation
 
-_ON_FIRST_USE = ()  # modules
+_ON_FIRST_USE = ("plot",)  # modules
 
 __all__ = [
     "Initializer",
