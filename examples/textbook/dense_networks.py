@@ -29,7 +29,7 @@ def finish(picture):
 (train_input, train_target), (test_input, test_target) = keras.datasets.fashion_mnist.load_data()
 print(train_input.shape, train_target.shape, test_input.shape, test_target.shape)
 
-fig, axs = plt.subplots(1, 10, figsize=(10, 1.4))
+_, axs = plt.subplots(1, 10, figsize=(10, 1.4))
 for i in range(10):
     axs[i].imshow(train_input[i], cmap="gray_r")
     axs[i].set_title(train_target[i])

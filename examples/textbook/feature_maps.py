@@ -23,7 +23,7 @@ def finish(picture):
 
 
 def draw_weights(weights, picture):
-    fig, axs = plt.subplots(2, 16, figsize=(15, 2))
+    _, axs = plt.subplots(2, 16, figsize=(15, 2))
     for i in range(2):
         for j in range(16):
             axs[i, j].imshow(weights[:, :, 0, i * 16 + j], vmin=-0.5, vmax=0.5)
@@ -32,7 +32,7 @@ def draw_weights(weights, picture):
 
 
 def draw_maps(maps, rows, picture):
-    fig, axs = plt.subplots(rows, 8, figsize=(12, 1.5 * rows))
+    _, axs = plt.subplots(rows, 8, figsize=(12, 1.5 * rows))
     for i in range(rows):
         for j in range(8):
             axs[i, j].imshow(maps[0, :, :, i * 8 + j])
