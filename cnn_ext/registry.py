@@ -354,11 +354,13 @@ def _find(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | N
     module = node.get("module")
     if isinstance(module, str) and isinstance(name, str) and (module, name) in _by_name:
         return _by_name[module, name]
+    same_module = published(module) if isinstance(module, str) else {}
     if node["class_name"] == "function" and module == "builtins":
         for (where, known), item in _by_name.items():
-            if known == name and where != "keras.ops" and not isinstance(item, type):
-                return item
-    same_module = [known for where, known in _by_name if module in (where, "builtins")]
+            if where != "keras.ops" and not isinstance(item, type):
+                same_module.setdefault(known, item)
+        if name in same_module:
+            return same_module[name]
     raise TypeError(
         f"Could not locate {'function' if node['class_name'] == 'function' else 'class'} "
         f"'{name}' of module {module!r}{did_you_mean(name, same_module)}. If it is your own, "

@@ -288,6 +288,31 @@ def test_loss_of_ones_own(keras):
         Named()(y_true, y_pred)
 
 
+BY_SHAPE = (
+    (BINARY, ("yes-no", N, 1), ("chances", N, 1)),
+    (SPARSE, ("labels", N), ("probabilities", N, CLASSES)),
+    (SPARSE, ("labels", N, 1), ("probabilities", N, CLASSES)),
+    (CATEGORICAL, ("one-hot", N, CLASSES), ("probabilities", N, CLASSES)),
+)
+
+
+@pytest.mark.parametrize("name", ["crossentropy", "ce"])
+@pytest.mark.parametrize(("meant", "y_true", "y_pred"), BY_SHAPE)
+def test_crossentropy_by_shape(meant, y_true, y_pred, name, keras):
+    """Of compile only, as in Keras."""
+    x, y = draw(*y_pred), draw(*y_true)
+    found = losses.as_loss(name)(y, x)
+    assert_close(found, getattr(losses, meant)()(y, x), 1e-7)
+    model = keras.Sequential([keras.layers.Input(x.shape[1:]), keras.layers.Activation("linear")])
+    model.compile("sgd", name, run_eagerly=True)
+    assert float(found) == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+
+
+def test_labels_by_shape_are_checked():
+    with pytest.raises(ValueError, match=r"Received: 5 at \[0\]"):
+        losses.as_loss("crossentropy").check_targets(np.array([5]), (1, CLASSES))
+
+
 def test_wrapped_function(keras):
     """Its arguments are written with it, and read back."""
     from keras.src.losses import LossFunctionWrapper as Theirs

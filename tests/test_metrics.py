@@ -81,7 +81,7 @@ METRICS = (
     Case("SparseCategoricalCrossentropy", *LABELS),
     Case("SparseCategoricalCrossentropy", ("labels", N), ("logits", N, CLASSES),
          LOGITS | {"ignore_class": 3}),
-    *(Case(name, *YES_NO) for name in COUNTS),
+    *(Case(name, *YES_NOS) for name in COUNTS),
     *(Case(name, *TENTHS, {"thresholds": [0.8, 0.1, 0.3]}) for name in COUNTS),
     *(Case(name, *TENTHS, {"thresholds": [0.0, 0.5, 1.0]}) for name in COUNTS),
     Case("Precision", *YES_NO),
@@ -99,7 +99,7 @@ METRICS = (
     *(Case(name, *TENTHS, {at: 0.5}) for name, at in AT.items()),
     *(Case(name, *YES_NOS, {at: 0.6, "num_thresholds": 9}) for name, at in AT.items()),
     *(Case(name, *YES_NOS, {at: 0.1, "num_thresholds": 1}) for name, at in AT.items()),
-    *(Case(name, *YES_NOS, {at: 0.3, "class_id": 1}) for name, at in AT.items()),
+    *(Case(name, *YES_NOS, {at: 0.7, "class_id": 1}) for name, at in AT.items()),
     Case("AUC", *YES_NO),
     Case("AUC", *TENTHS),
     Case("AUC", ("yes-no", N, 1), ("chances", N)),
@@ -119,16 +119,14 @@ METRICS = (
     Case("FBetaScore", *YES_NOS, {"beta": 0.5, "threshold": 0.6, "average": "micro"}),
     Case("IoU", *MASKS, {"num_classes": 5, "target_class_ids": [0, 3]}),
     Case("IoU", *MASKS, {"num_classes": 4, "target_class_ids": [1], "ignore_class": 2}),
-    Case("IoU", ("one-hot", N, 3, CLASSES), ("labels", N, 3),
-         {"num_classes": 5, "target_class_ids": [1, 2], "sparse_y_true": False,
+    Case("IoU", ("one-hot", N, 4, CLASSES), ("labels", N, 4),
+         {"num_classes": 5, "target_class_ids": [0, 1, 2, 3, 4], "sparse_y_true": False,
           "dtype": "float32"}),
     Case("BinaryIoU", *YES_NOS),
     Case("BinaryIoU", *TENTHS, {"target_class_ids": [1], "threshold": 0.3}),
     Case("MeanIoU", *MASKS, {"num_classes": 5}),
     Case("MeanIoU", *MASKS, {"num_classes": 5, "ignore_class": 0}),
     Case("OneHotIoU", *ONE_HOT, {"num_classes": 5, "target_class_ids": [0, 2, 4]}),
-    Case("OneHotIoU", ("one-hot first", N, CLASSES, 3), ("labels", N, 3),
-         {"num_classes": 5, "target_class_ids": [3], "sparse_y_pred": True, "axis": 1}),
     Case("OneHotMeanIoU", *ONE_HOT, {"num_classes": 5}),
 )  # fmt: skip
 WEIGHTS = {
@@ -157,13 +155,21 @@ def weights_for(case, weights, y_true):
         if case.name.startswith("OneHot") or not case.arguments.get("sparse_y_true", True):
             true = true.argmax(axis=case.arguments.get("axis", -1))
         return np.broadcast_to(weight.reshape(N, *[1] * (true.ndim - 1)), true.shape).copy()
-    if case.name in ("FBetaScore", "F1Score"):
+    if case.name in ("FBetaScore", "F1Score") or np.ndim(y_true) == 1:
         return np.ravel(np.asarray(weight))
     return weight
 
 
-@pytest.mark.parametrize("weights", WEIGHTS)
-@all_metrics
+FIRST = {case.name: case for case in reversed(METRICS)}
+HOW = [
+    (case, weights)
+    for case in METRICS
+    for weights in WEIGHTS
+    if FIRST[case.name] is case or weights in ("no weights", "weights")
+]
+
+
+@pytest.mark.parametrize(("case", "weights"), HOW, ids=lambda v: getattr(v, "id", v))
 def test_metric_equals_keras(case, weights, keras):
     """After every one of several batches of unlike sizes, and again after a reset."""
     ours, theirs = (make(k, case) for k in (cnn_ext, keras))
@@ -200,9 +206,9 @@ def test_metric_configuration_equals_keras(case, keras):
     y_true, y_pred = case.draw()
     value = ours(y_true, y_pred)
     np.testing.assert_array_equal(metrics.get(node)(y_true, y_pred), value)
-    np.testing.assert_allclose(
-        value, keras.metrics.deserialize(node)(y_true, y_pred), rtol=2e-5, atol=1e-6
-    )
+    if "label_weights" not in case.arguments:  # which Keras cannot read
+        read = keras.metrics.deserialize(node)(y_true, y_pred)
+        np.testing.assert_allclose(value, read, rtol=2e-5, atol=1e-6)
 
 
 @all_metrics
@@ -343,7 +349,7 @@ def test_state_is_exact_over_many_batches():
     assert mean.count.item() == hits.result() == 2 * (2**24 + 1)
 
 
-# Targets, predictions, and what "accuracy" and "crossentropy" then mean.
+# Targets, predictions, and what "accuracy" then means.
 BY_SHAPE = (
     (("yes-no", N), ("chances", N, 1)),
     (("yes-no", N, 1), ("chances", N, 1)),
@@ -356,7 +362,7 @@ BY_SHAPE = (
 )
 
 
-@pytest.mark.parametrize("name", ["accuracy", "acc", "crossentropy", "ce"])
+@pytest.mark.parametrize("name", ["accuracy", "acc"])
 @pytest.mark.parametrize(("y_true", "y_pred"), BY_SHAPE)
 def test_name_is_what_keras_takes_it_for(name, y_true, y_pred, keras):
     y, x = draw(*y_true), draw(*y_pred)
@@ -463,6 +469,22 @@ def test_predictions_that_are_not_numbers_are_no_positives():
     for thresholds in (None, [0.0, 0.5, 1.0]):
         found = metrics.TruePositives(thresholds)([1, 1], y_pred)
         np.testing.assert_array_equal(found, [1.0, 1.0, 0.0] if thresholds else 1.0)
+
+
+def test_one_hot_classes_on_another_axis():
+    """Where Keras's result fails."""
+    truth, scores = draw("one-hot", N, 3, CLASSES), draw("logits", N, 3, CLASSES)
+    last = metrics.OneHotMeanIoU(CLASSES)(truth, scores)
+    first = metrics.OneHotMeanIoU(CLASSES, axis=1)
+    assert first(np.moveaxis(truth, -1, 1), np.moveaxis(scores, -1, 1)) == last
+
+
+def test_a_column_of_weights_for_a_row_of_samples():
+    """Where Keras's counts fail."""
+    y_true, y_pred, weight = draw(*YES_NO[0]), draw(*YES_NO[1]), WEIGHTS["column of weights"]
+    for cls in (metrics.TruePositives, metrics.AUC):
+        column = cls()(y_true, y_pred, sample_weight=weight)
+        assert column == cls()(y_true, y_pred, sample_weight=weight[:, 0]) > 0
 
 
 ERRORS = (

@@ -122,6 +122,7 @@ class Layer(Stateful, Operation):
         self._build_config: dict[str, Any] = {}
         parameters = inspect.signature(self.call).parameters
         self._takes_training = "training" in parameters
+        self._training_default = parameters["training"].default if self._takes_training else None
         self._inputs_name = next(iter(parameters), "")
         given = batch_input_shape or batch_shape
         if given is None and input_shape is not None:
@@ -256,8 +257,9 @@ class Layer(Stateful, Operation):
         inputs = tuple(self._in_compute_dtype(i) for i in inputs)
         before = _call.training
         if self._takes_training:
-            kwargs["training"] = before if kwargs.get("training") is None else kwargs["training"]
-            _call.training = kwargs["training"]
+            if kwargs.get("training") is None and before is not None:
+                kwargs["training"] = before
+            _call.training = kwargs.get("training", self._training_default)
         elif "training" in kwargs:
             _call.training = kwargs.pop("training")
         if _call.depth == 0:
