@@ -111,6 +111,9 @@ class Identity(Layer):
 
     supports_masking = True
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
     def call(self, inputs: Any) -> Any:
         return inputs
 

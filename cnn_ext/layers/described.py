@@ -24,7 +24,7 @@ def arguments(constructor_locals: dict[str, Any]) -> dict[str, Any]:
     return named | constructor_locals["kwargs"]
 
 
-def _argument_names(cls: type) -> tuple[str, ...]:
+def argument_names(cls: type) -> tuple[str, ...]:
     """What the constructor spells out; that of the package's class, for a class of one's own."""
     ours = (c for c in cls.__mro__ if "__init__" in vars(c) and c.__module__.startswith("cnn_ext."))
     parameters = list(inspect.signature(vars(next(ours))["__init__"]).parameters.values())
@@ -39,7 +39,7 @@ class Described(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as `from_config` takes them."""
-        names = [name for name in _argument_names(type(self)) if name not in self.unwritten]
+        names = [name for name in argument_names(type(self)) if name not in self.unwritten]
         written = {name: registry.serialize_keras_object(getattr(self, name)) for name in names
                    if name != "activation"}  # fmt: skip
         if "activation" in names:

@@ -17,6 +17,9 @@ class _Merge(Described):
 
     supports_masking = True
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
     def check_input_shape(self, shape: Any) -> None:
         if is_shape(shape):
             raise ValueError(

@@ -67,11 +67,6 @@ class LayerNormalization(Scaled):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        if kwargs.pop("rms_scaling", False):
-            raise ValueError(
-                "rms_scaling=True scales by the variance, not by the root mean square: use "
-                "RMSNormalization. Received: rms_scaling=True"
-            )
         super().__init__(
             center=center,
             scale=scale,
@@ -96,6 +91,17 @@ class LayerNormalization(Scaled):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rms_scaling": False}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from what `get_config` returned."""
+        arguments = dict(config)
+        if arguments.pop("rms_scaling", False):
+            raise ValueError(
+                "rms_scaling=True scales by the variance, not by the root mean square: use "
+                "RMSNormalization. Received: rms_scaling=True"
+            )
+        return cls(**arguments)
 
 
 class GroupNormalization(Scaled):

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnn_ext import config, random, regularizers
 from cnn_ext.layers.checks import floats_of
-from cnn_ext.layers.described import Described
+from cnn_ext.layers.described import Described, argument_names
 from cnn_ext.layers.input_spec import InputSpec
 from cnn_ext.random import SeedGenerator
 from cnn_ext.symbolic import Shape
@@ -115,7 +115,8 @@ class _SpatialDropout(Dropout):
         return (None, *(1,) * self.rank, None)
 
     def get_config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
+        config = super().get_config()
+        return {name: config[name] for name in argument_names(type(self))}
 
 
 class SpatialDropout1D(_SpatialDropout):
