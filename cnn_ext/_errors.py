@@ -83,12 +83,11 @@ def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]
 
 
 def lookup(kind: str, name: str, table: dict[str, Any]) -> Any:
-    r"""`table[name]`, or a ValueError that lists what there is and suggests the nearest.
+    """`table[name]`, or a ValueError that lists what there is and suggests the nearest.
 
-    >>> lookup("loss", "mxe", {"mae": max, "mse": min})
+    >>> lookup("loss", "mxe", {"mse": min})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: Could not interpret loss identifier: mxe; did you mean 'mse'? \
-Known: mae, mse. Received: 'mxe'
+    ValueError: Could not interpret loss identifier: mxe; did you mean 'mse'? Known: mse. Rec...
     """
     try:
         return table[name]

@@ -178,7 +178,7 @@ class GraphOwner:
             raise ValueError(
                 f"Invalid input shape for input with name '{reference.name}' of model "
                 f"'{self.name}'. Expected shape {expected}, but input has incompatible shape "
-                f"{shape}"
+                f"{shape}. Received: an input of {len(shape)} axes"
             )
         for size, wanted in zip(shape[1:], expected[1:], strict=True):
             if self.functional and None not in (size, wanted) and size != wanted:
