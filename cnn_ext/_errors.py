@@ -18,8 +18,14 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     "; did you mean 'strides'?"
     """
     names = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
-    return f"; did you mean '{names[near[0]]}'?" if near else ""
+    word = str(word).lower()
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    if not near:
+        return ""
+    score = [difflib.SequenceMatcher(None, name, word).ratio() for name in near]
+    best = [name for name, s in zip(near, score, strict=True) if s == score[0]]
+    images = [name for name in best if "2d" in name]  # of Conv1D, Conv2D and Conv3D the likeliest
+    return f"; did you mean '{names[(images or best)[0]]}'?"
 
 
 def check_keywords(function: Callable[..., Any], called: str, keywords: Iterable[str]) -> None:

@@ -14,8 +14,8 @@ DENSE = (
         kernel_initializer="he_normal", bias_initializer="ones"),
 )  # fmt: skip
 # threshold has arguments without defaults; Keras's layer gives a false shape for glu, and a false
-# gradient for sparsemax.
-PLAIN = sorted(set(activations._BY_NAME) - {"threshold", "glu", "sparsemax"})
+# gradient for sparsemax; TensorFlow rounds gelu's constants to float32.
+PLAIN = sorted(set(activations._BY_NAME) - {"threshold", "glu", "sparsemax", "gelu"})
 SOME = ("leaky_relu", "relu", "sigmoid", "softmax")
 ACTIVATIONS = (
     *(row("Dense", 4, 6, units=5, activation=name) for name in SOME),

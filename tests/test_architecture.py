@@ -19,19 +19,30 @@ HOUSE = [
     ["_errors", "naming"],
     ["config", "_kernels", "registry", "tree"],
     ["symbolic"],
-    ["autograd", "environment"],
+    ["autograd", "backend", "environment"],
     ["random"],
-    ["ops", "testing", "datasets"],
-    ["activations", "initializers", "regularizers", "constraints"],
+    ["ops", "testing"],
+    ["activations", "constraints", "initializers", "regularizers"],
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
-    ["callbacks"],
+    ["callbacks", "datasets", "preprocessing"],
     ["training"],
     ["models"],
+    ["plot"],
     ["__init__"],
 ]
 LEVEL = {part: level for level, row in enumerate(HOUSE) for part in row}
-HEAVY = ("h5py", "rich", "pooch", "matplotlib", "tensorflow", "keras", "scipy", "threadpoolctl")
+HEAVY = (
+    "h5py",
+    "rich",
+    "pooch",
+    "matplotlib",
+    "PIL",
+    "tensorflow",
+    "keras",
+    "scipy",
+    "threadpoolctl",
+)
 
 
 def part_of(module: str) -> str:

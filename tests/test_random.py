@@ -149,7 +149,7 @@ def test_float64_parameters_are_exact():
 
 def test_categorical_draws_by_softmax():
     chances = np.array([[0.1, 0.2, 0.7, 1e-30], [1e-30, 0.5, 1e-30, 0.5]])
-    logits = np.log(chances) + [[100], [-1000]]  # far from 0
+    logits = np.log(chances) + np.array([[100], [-1000]])  # far from 0
     drawn = random.categorical(logits, N, seed=2)
     assert (drawn.shape, drawn.dtype) == ((2, N), np.int32)
     shares = np.array([np.bincount(row, minlength=4) / N for row in drawn])

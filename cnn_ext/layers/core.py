@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import as_array
 from cnn_ext.layers.base import Layer, map_shapes
 from cnn_ext.layers.checks import unsupported
-from cnn_ext.symbolic import KerasTensor, Node, Shape, takes
+from cnn_ext.symbolic import KerasTensor, Node, Shape
 from cnn_ext.tree import flatten, map_structure
 
 
@@ -59,7 +60,14 @@ class InputLayer(Layer):
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "dtype": self.dtype, "batch_shape": self.batch_shape}
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": False,
+        }
 
 
 @teaches_keywords
@@ -185,7 +193,7 @@ class Lambda(Layer):
         self.mask = mask
         self.arguments = arguments or {}
         self._output_shape = output_shape
-        self._taken = {name for name in ("mask", "training") if takes(function, name)}
+        self._taken = {"mask", "training"} & inspect.signature(function).parameters.keys()
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         offered = {"mask": mask, "training": training}

@@ -41,7 +41,7 @@ def _restarted(inputs: Any, outputs: Any) -> tuple[Any, Any]:
     def started(x: KerasTensor) -> KerasTensor:
         if node_of(x).is_input:
             return x
-        return Input(batch_shape=x.shape, dtype=x.dtype, name=x.name)
+        return Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x.name}CLONE")
 
     fresh = map_structure(started, inputs)
     values = {id(x): new for x, new in zip(flatten(inputs), flatten(fresh), strict=True)}

@@ -9,8 +9,9 @@ from cnn_ext.autograd import Tensor, as_array
 from cnn_ext.ops.activation import log_softmax
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.elementwise import clip, log, negative, softplus
+from cnn_ext.ops.indexing import take_along_axis
 from cnn_ext.ops.reduction import sum
-from cnn_ext.ops.shape import squeeze, take_along_axis
+from cnn_ext.ops.shapes import squeeze
 
 
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):

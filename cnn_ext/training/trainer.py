@@ -65,7 +65,7 @@ class Trainer:
                 f"metrics must be a list, such as ['accuracy']. Received: metrics={metrics!r}"
             )
         self.loss = loss
-        self._loss = losses.get(loss)
+        self._loss = losses.as_loss(loss)
         self.optimizer = optimizers.get(optimizer)
         self._metrics = [Watched(m) for m in metrics or ()]
         self._loss_mean = Mean(name="loss")
@@ -188,6 +188,8 @@ class Trainer:
             events.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
+        if self.optimizer is not None and self.optimizer.built and epochs > 0:
+            self.optimizer.finalize_variable_values(self.trainable_variables)
         events.on_train_end(logs)
         return history
 
@@ -309,7 +311,11 @@ class Trainer:
 
     def _train_step(self, batch: Batch) -> None:
         """Predict, compare, step. The weights change only if the loss is finite."""
-        assert self.optimizer is not None
+        if self.optimizer is None:
+            raise ValueError(
+                "training needs an optimizer: pass one to compile(), such as optimizer='adam'. "
+                "Received: None"
+            )
         if not is_recording():
             raise RuntimeError("training inside no_grad() is impossible: no gradients are recorded")
         y_pred = self(batch.x, training=True)  # type: ignore[operator]
@@ -318,7 +324,7 @@ class Trainer:
         variables = self.trainable_variables
         if not variables:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        found = gradients(loss, variables)
+        found = gradients(self.optimizer.scale_loss(loss), variables)
         self.optimizer.apply(found, variables)
         self._update_metrics(loss, batch, y_pred)
 

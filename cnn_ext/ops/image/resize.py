@@ -10,8 +10,10 @@ import numpy as np
 from cnn_ext.config import one_of
 from cnn_ext.ops.dtypes import floats, tensor
 from cnn_ext.ops.image.layout import channels_back, channels_to_last, check_rank
+from cnn_ext.ops.indexing import getitem
+from cnn_ext.ops.joining import pad
 from cnn_ext.ops.linalg import along_axis
-from cnn_ext.ops.shape import getitem, pad, reshape
+from cnn_ext.ops.shapes import reshape
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic", "area")
 
