@@ -20,17 +20,10 @@ class Spatial(Described):
     def __init__(self, *, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = config.data_format_or_default(data_format)
-
-    @property
-    def channel_axis(self) -> int:
-        """Number of the channels' axis."""
-        return 1 if self.data_format == "channels_first" else self.rank + 1
-
-    @property
-    def pixel_axes(self) -> tuple[int, ...]:
-        """Numbers of the axes of steps, or of (depth,) height and width."""
-        first = 2 if self.data_format == "channels_first" else 1
-        return tuple(range(first, first + self.rank))
+        first = self.data_format == "channels_first"
+        start = 2 if first else 1
+        self.channel_axis = 1 if first else self.rank + 1
+        self.pixel_axes = tuple(range(start, start + self.rank))
 
     def check_input_shape(self, shape: Shape) -> None:
         check_rank(self, shape, self.rank + 2)

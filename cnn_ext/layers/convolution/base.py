@@ -60,9 +60,11 @@ class Convolution(Weighted, Spatial):
     def check_input_shape(self, shape: Shape) -> None:
         super().check_input_shape(shape)
         channels = shape[self.channel_axis]
+        if channels is not None and channels == self._input_channels:
+            return
         if channels is None:
             raise incompatible(self, "the number of channels must be known", shape)
-        if self._input_channels not in (None, channels):
+        if self._input_channels is not None:
             axis = -1 if self.data_format == "channels_last" else 1
             raise incompatible(
                 self,
@@ -70,6 +72,10 @@ class Convolution(Weighted, Spatial):
                 f"received input with shape {tuple(shape)}",
                 shape,
             )
+        self.check_channels(channels, shape)
+
+    def check_channels(self, channels: int, shape: Shape) -> None:
+        """An error if inputs of so many channels cannot be computed with."""
 
     def build(self, input_shape: Shape) -> None:
         channels = input_shape[self.channel_axis]

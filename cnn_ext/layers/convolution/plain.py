@@ -36,10 +36,8 @@ class _Conv(Convolution):
                 f"Received: groups={groups}, filters={filters}."
             )
 
-    def check_input_shape(self, shape: Shape) -> None:
-        super().check_input_shape(shape)
-        channels = shape[self.channel_axis]
-        if channels is not None and channels % self.groups:
+    def check_channels(self, channels: int, shape: Shape) -> None:
+        if channels % self.groups:
             raise ValueError(
                 "The number of input channels must be evenly divisible by the number of groups. "
                 f"Received: groups={self.groups}, but the input has {channels} channels "
