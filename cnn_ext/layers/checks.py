@@ -61,10 +61,20 @@ def floats_of(layer: Any, x: Any) -> Any:
     return x if x.dtype.kind == "f" else x.astype(layer.compute_dtype)
 
 
+def positive_filters(value: Any) -> int:
+    """A number of filters, or the error of Keras's convolutions."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value <= 0:
+        raise ValueError(
+            "Invalid value for argument `filters`. Expected a strictly positive value. "
+            f"Received filters={value!r}."
+        )
+    return int(value)
+
+
 def incompatible(layer: Any, rule: str, shape: Shape) -> ValueError:
     """The error for an input that a layer cannot take, in Keras's words."""
     return ValueError(
-        f"Input 0 of layer '{layer.name}' is incompatible with the layer: {rule}. "
+        f"Input 0 with name 'None' of layer '{layer.name}' is incompatible with the layer: {rule}. "
         f"Full shape received: {tuple(shape)}"
     )
 
