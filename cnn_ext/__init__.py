@@ -19,6 +19,7 @@ from cnn_ext import (
     autograd,
     callbacks,
     config,
+    constraints,
     datasets,
     environment,
     initializers,
@@ -29,6 +30,7 @@ from cnn_ext import (
     ops,
     optimizers,
     random,
+    regularizers,
     saving,
     testing,
     utils,
@@ -43,6 +45,7 @@ from cnn_ext.losses import Loss
 from cnn_ext.metrics import Metric
 from cnn_ext.models import Model, Sequential
 from cnn_ext.optimizers import Optimizer
+from cnn_ext.regularizers import Regularizer
 
 __all__ = [
     "Initializer",
@@ -53,6 +56,7 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Regularizer",
     "Sequential",
     "Tensor",
     "Variable",
@@ -60,6 +64,7 @@ __all__ = [
     "autograd",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "environment",
     "get_num_threads",
@@ -73,6 +78,7 @@ __all__ = [
     "ops",
     "optimizers",
     "random",
+    "regularizers",
     "saving",
     "set_num_threads",
     "show_config",

@@ -7,22 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from cnn_ext import config
-from cnn_ext._errors import TeachesKeywords, lookup, missing_attribute
+from cnn_ext import config, random
+from cnn_ext._errors import TeachesKeywords, missing_attribute
+from cnn_ext.autograd import Tensor, as_array
+from cnn_ext.naming import snake_case
 from cnn_ext.random import SeedGenerator
+from cnn_ext.registry import Configured, deserialize_keras_object, family, serialize_keras_object
+
+Shape = tuple[int, ...]
+Axes = list[int] | tuple[int, ...] | None
 
 # A normal distribution cut at two standard deviations has this standard deviation.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class Initializer(TeachesKeywords):
-    """Base of initializers: `initializer(shape, dtype)` gives an array.
+    """Base of initializers: `initializer(shape, dtype)` gives an array (`keras.Initializer`).
 
     Subclasses implement `__call__`; `get_config` returns the constructor's arguments.
+
+    >>> class Ramp(Initializer):
+    ...     def __call__(self, shape, dtype=None):
+    ...         return np.arange(math.prod(shape), dtype=dtype or "float32").reshape(shape)
+    >>> Ramp()((3,))
+    array([0., 1., 2.], dtype=float32)
     """
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must implement __call__(shape, dtype)")
+    def __call__(self, shape: Shape, dtype: Any = None) -> Any:
+        raise NotImplementedError(
+            "Initializer subclasses must implement the `__call__()` method. "
+            f"Received: {type(self).__name__}"
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -33,103 +48,135 @@ class Initializer(TeachesKeywords):
         """An initializer from what `get_config` returned."""
         return cls(**config)
 
+    def clone(self) -> Initializer:
+        """Another of the same configuration; without a seed it draws other values."""
+        return type(self).from_config(self.get_config())
+
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
 
 
-class Constant(Initializer):
-    """Every element `value`."""
+def _dtype(dtype: Any) -> Any:
+    """The dtype of numbers or truth values that a user names; None is floatx()."""
+    try:
+        kind: str = np.dtype(config.floatx() if dtype is None else dtype).kind
+    except TypeError:
+        kind = "?"
+    return np.dtype(dtype) if dtype is not None and kind in "iub" else config.float_dtype(dtype)
 
-    def __init__(self, value: float = 0.0) -> None:
+
+class Constant(Configured, Initializer):
+    """Every element `value`, or an array that is broadcast (`keras.initializers.Constant`).
+
+    >>> Constant(2.5)((2,))
+    array([2.5, 2.5], dtype=float32)
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
         self.value = value
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        return np.full(shape, self.value, config.float_dtype(dtype))
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        return np.full(shape, as_array(self.value, _dtype(dtype)))
 
     def get_config(self) -> dict[str, Any]:
-        return {"value": self.value}
+        return {"value": serialize_keras_object(self.value)}
 
 
 class Zeros(Initializer):
-    """Every element 0."""
+    """Every element 0 (`keras.initializers.Zeros`)."""
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        return np.zeros(shape, config.float_dtype(dtype))
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        return np.zeros(shape, _dtype(dtype))
 
 
 class Ones(Initializer):
-    """Every element 1."""
+    """Every element 1 (`keras.initializers.Ones`)."""
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        return np.ones(shape, config.float_dtype(dtype))
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        return np.ones(shape, _dtype(dtype))
 
 
-class RandomInitializer(Initializer):
-    """Base of random initializers.
+class Identity(Configured, Initializer):
+    """`gain` on the diagonal of a matrix, 0 elsewhere (`keras.initializers.Identity`).
 
-    With an integer `seed` every call gives the same values; with None each call gives new ones,
-    repeatable after `set_random_seed`.
+    >>> Identity(2.0)((2, 3))
+    array([[2., 0., 0.],
+           [0., 2., 0.]], dtype=float32)
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        if len(shape) != 2:
+            raise ValueError(
+                "Identity matrix initializer can only be used for 2D matrices. "
+                f"Received: shape={shape} of rank {len(shape)}."
+            )
+        return (self.gain * np.eye(*shape)).astype(_dtype(dtype))
+
+
+class RandomInitializer(Configured, Initializer):
+    """Base of random initializers.
+
+    An integer `seed`, or None, gives the same values at each call; None draws a seed of its own
+    when it is constructed, repeatable after `set_random_seed`. A `SeedGenerator` gives new values
+    at each call.
+    """
+
+    def __init__(self, seed: Any = None) -> None:
+        self._given_seed = seed
+        if seed is None:
+            seed = random.make_default_seed()
+        elif isinstance(seed, dict):
+            seed = deserialize_keras_object(seed)
+        elif not isinstance(seed, int | np.integer | SeedGenerator):
+            raise ValueError(
+                "`seed` argument should be an instance of `keras.random.SeedGenerator()` or an "
+                f"integer. Received: seed={seed}"
+            )
         self.seed = seed
 
-    def generator(self) -> np.random.Generator:
-        """The random numbers of one call."""
-        return SeedGenerator(self.seed).next()
-
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return super().get_config() | {"seed": serialize_keras_object(self._given_seed)}
 
 
 class RandomUniform(RandomInitializer):
-    """Uniform in [minval, maxval)."""
+    """Uniform in [minval, maxval) (`keras.initializers.RandomUniform`)."""
 
-    def __init__(
-        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
-    ) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
         self.minval = minval
         self.maxval = maxval
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        values = self.generator().uniform(self.minval, self.maxval, shape)
-        return values.astype(config.float_dtype(dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        draw = random.randint if np.dtype(_dtype(dtype)).kind in "iu" else random.uniform
+        return draw(shape, self.minval, self.maxval, _dtype(dtype), self.seed)
 
 
 class RandomNormal(RandomInitializer):
-    """Normal with the given mean and standard deviation."""
+    """Normal with the given mean and standard deviation (`keras.initializers.RandomNormal`)."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
         self.mean = mean
         self.stddev = stddev
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        values = self.generator().normal(self.mean, self.stddev, shape)
-        return values.astype(config.float_dtype(dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        return random.normal(shape, self.mean, self.stddev, dtype, self.seed)
 
 
-class TruncatedNormal(RandomNormal):
-    """Normal, with values beyond two standard deviations drawn anew."""
+class TruncatedNormal(RandomInitializer):
+    """Normal, with values beyond two standard deviations drawn anew (`keras.initializers`)."""
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        values = _truncated_normal(self.generator(), shape) * self.stddev + self.mean
-        return values.astype(config.float_dtype(dtype))
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+        super().__init__(seed)
+        self.mean = mean
+        self.stddev = stddev
 
-
-def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    values = generator.standard_normal(shape)
-    while (outside := np.abs(values) > 2).any():
-        values[outside] = generator.standard_normal(int(outside.sum()))
-    return values
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        return random.truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
 
 
 class VarianceScaling(RandomInitializer):
@@ -139,9 +186,15 @@ class VarianceScaling(RandomInitializer):
         scale: positive factor.
         mode: `"fan_in"`, `"fan_out"` or `"fan_avg"`.
         distribution: `"truncated_normal"`, `"untruncated_normal"` or `"uniform"`.
-        seed: see `RandomInitializer`.
+        seed: an integer, a `SeedGenerator` or None.
+        input_axes, output_axes: the axes whose sizes multiply to a unit's inputs and outputs; if
+            not both are given, the last two and the window before them.
 
-    Glorot & Bengio 2010 use the mean of both (fan_avg), He et al. 2015 twice the inputs' (fan_in).
+    Glorot & Bengio 2010 use the mean of both (fan_avg), He et al. 2015 twice the inputs' (fan_in);
+    `keras.initializers.VarianceScaling`.
+
+    >>> VarianceScaling(mode="fan_out", distribution="uniform", seed=1)((3, 3, 8, 16)).shape
+    (3, 3, 8, 16)
     """
 
     def __init__(
@@ -149,46 +202,54 @@ class VarianceScaling(RandomInitializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: Any = None,
+        input_axes: Axes = None,
+        output_axes: Axes = None,
     ) -> None:
         super().__init__(seed)
         if not scale > 0:
-            raise ValueError(f"scale must be positive. Received: scale={scale}")
+            raise ValueError(f"Argument `scale` must be positive float. Received: scale={scale}")
+        distribution = str(distribution).lower()
+        if distribution == "normal":
+            distribution = "truncated_normal"
         self.scale = scale
         self.mode = config.one_of("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         choices = ("truncated_normal", "untruncated_normal", "uniform")
         self.distribution = config.one_of("distribution", distribution, choices)
+        self.input_axes = input_axes
+        self.output_axes = output_axes
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        fan_in, fan_out = _fans(shape)
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
-        variance = self.scale / max(1.0, fan)
-        generator = self.generator()
+        stddev = math.sqrt(self.scale / max(1.0, fan))
         if self.distribution == "uniform":
-            limit = math.sqrt(3 * variance)
-            values = generator.uniform(-limit, limit, shape)
-        elif self.distribution == "untruncated_normal":
-            values = generator.normal(0, math.sqrt(variance), shape)
-        else:
-            values = _truncated_normal(generator, shape) * (math.sqrt(variance) / _TRUNCATED_STDDEV)
-        return values.astype(config.float_dtype(dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            **super().get_config(),
-        }
+            limit = math.sqrt(3) * stddev
+            return random.uniform(shape, -limit, limit, dtype, self.seed)
+        if self.distribution == "untruncated_normal":
+            return random.normal(shape, 0.0, stddev, dtype, self.seed)
+        return random.truncated_normal(shape, 0.0, stddev / _TRUNCATED_STDDEV, dtype, self.seed)
 
 
-def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Inputs and outputs of a unit whose weights have this shape: (.., in, out)."""
+def compute_fans(
+    shape: Shape, input_axes: Axes = None, output_axes: Axes = None
+) -> tuple[int, int]:
+    """Inputs and outputs of a unit whose weights have this shape: (window.., in, out).
+
+    >>> compute_fans((3, 3, 8, 16))
+    (72, 144)
+    """
+    shape = tuple(shape)
+    if input_axes is not None and output_axes is not None:
+        return (
+            math.prod(shape[axis] for axis in input_axes),
+            math.prod(shape[axis] for axis in output_axes),
+        )
     if len(shape) < 2:
-        size = float(shape[0]) if shape else 1.0
+        size = shape[0] if shape else 1
         return size, size
     window = math.prod(shape[:-2])
-    return float(shape[-2] * window), float(shape[-1] * window)
+    return shape[-2] * window, shape[-1] * window
 
 
 class _Named(VarianceScaling):
@@ -196,11 +257,8 @@ class _Named(VarianceScaling):
 
     settings: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self.settings, seed=seed)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+    def __init__(self, seed: Any = None, input_axes: Axes = None, output_axes: Axes = None) -> None:
+        super().__init__(*self.settings, seed, input_axes, output_axes)
 
 
 class GlorotUniform(_Named):
@@ -239,56 +297,92 @@ class LecunNormal(_Named):
     settings = (1.0, "fan_in", "truncated_normal")
 
 
-_BY_NAME: dict[str, type[Initializer]] = {
-    "constant": Constant,
-    "glorot_normal": GlorotNormal,
-    "glorot_uniform": GlorotUniform,
-    "he_normal": HeNormal,
-    "he_uniform": HeUniform,
-    "lecun_normal": LecunNormal,
-    "lecun_uniform": LecunUniform,
+class Orthogonal(RandomInitializer):
+    """A matrix of orthogonal rows or columns of length `gain` (Saxe et al. 2014).
+
+    Rows if they are fewer than columns, else columns; weights of higher rank are taken as the
+    matrix (all axes but the last, last); `keras.initializers.Orthogonal`.
+
+    >>> q = Orthogonal(seed=1)((4, 3), dtype="float64")
+    >>> bool(np.allclose(q.T @ q, np.eye(3)))
+    True
+    """
+
+    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
+        super().__init__(seed)
+        self.gain = gain
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(
+                "The tensor to initialize must be at least two-dimensional. "
+                f"Received: shape={shape} of rank {len(shape)}."
+            )
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        tall = max(rows, columns), min(rows, columns)
+        q, r = np.linalg.qr(random.normal(tall, dtype="float64", seed=self.seed))
+        q = q * np.where(np.diagonal(r) < 0, -1, 1)  # so that every rotation is as likely
+        q = q.T if rows < columns else q
+        return (self.gain * q.reshape(shape)).astype(config.float_dtype(dtype))
+
+
+_CLASSES = (
+    Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, Identity, LecunNormal,
+    LecunUniform, Ones, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling,
+    Zeros,
+)  # fmt: skip
+_PUBLIC = {cls.__name__: cls for cls in (Initializer, *_CLASSES)}
+_PUBLIC |= {snake_case(cls.__name__): cls for cls in _CLASSES}
+_PUBLIC |= {"IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal}
+_BY_NAME = _PUBLIC | {
     "normal": RandomNormal,
     "one": Ones,
-    "ones": Ones,
-    "random_normal": RandomNormal,
-    "random_uniform": RandomUniform,
-    "truncated_normal": TruncatedNormal,
     "uniform": RandomUniform,
-    "variance_scaling": VarianceScaling,
     "zero": Zeros,
-    "zeros": Zeros,
 }
+_family = family("initializer", "keras.initializers", _BY_NAME, _PUBLIC)
+serialize, deserialize = _family.serialize, _family.deserialize
 
-__all__ = [
-    "Initializer",
-    "get",
-    "serialize",
-    *sorted({cls.__name__ for cls in _BY_NAME.values()}),
-]
+constant = Constant
+glorot_normal = GlorotNormal
+glorot_uniform = GlorotUniform
+he_normal = HeNormal
+he_uniform = HeUniform
+identity = IdentityInitializer = Identity
+lecun_normal = LecunNormal
+lecun_uniform = LecunUniform
+ones = Ones
+orthogonal = OrthogonalInitializer = Orthogonal
+random_normal = RandomNormal
+random_uniform = RandomUniform
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+zeros = Zeros
+
+__all__ = ["deserialize", "get", "serialize", *sorted(_PUBLIC)]
 
 
 def get(identifier: Any) -> Any:
-    """The initializer for a name (`"he_normal"` or `"HeNormal"`), a class, or a callable.
+    """The initializer for a name, a config, a class, a callable or an array; None for None.
+
+    An array becomes a callable that gives its values, for weights of the array's shape.
 
     >>> get("zeros")((2,))
     array([0., 0.], dtype=float32)
     """
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    by_class = {cls.__name__: cls for cls in _BY_NAME.values()}
-    return lookup("initializer", identifier, {**_BY_NAME, **by_class})()
+    if not isinstance(identifier, np.ndarray | np.generic | Tensor):
+        return _family.get(identifier)
 
+    def values_of(shape: Shape, dtype: Any = None) -> np.ndarray:
+        expected = tuple(identifier.shape)
+        if tuple(shape) != expected:
+            raise ValueError(
+                f"Expected `shape` to be {expected} for direct tensor as initializer. "
+                f"Received shape={shape}"
+            )
+        return as_array(identifier).astype(_dtype(dtype))
 
-def serialize(initializer: Any) -> dict[str, Any]:
-    """An initializer as configurations hold it, in Keras's form."""
-    return {
-        "module": "keras.initializers",
-        "class_name": type(initializer).__name__,
-        "config": initializer.get_config() if isinstance(initializer, Initializer) else {},
-        "registered_name": None,
-    }
+    return values_of
 
 
 __getattr__ = missing_attribute(__name__, __all__)

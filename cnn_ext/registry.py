@@ -47,6 +47,11 @@ def publish(module: str, objects: Mapping[str, Any]) -> None:
         _by_name[module, name] = item
 
 
+def published(module: str) -> dict[str, Any]:
+    """What was published under a module of Keras, by name."""
+    return {name: item for (where, name), item in _by_name.items() if where == module}
+
+
 def publish_special(
     class_name: str, kind: type, write: Callable[[Any], Any], read: Callable[[Any], Any]
 ) -> None:
@@ -224,19 +229,21 @@ def _node(obj: Any) -> dict[str, Any]:
             "write a named function, and decorate it with "
             f"@keras.saving.register_keras_serializable(). Received: {obj}"
         )
-    function = hasattr(obj, "__name__") and not hasattr(obj, "get_config")
-    described = obj if function else type(obj)
-    config = get_registered_name(obj) if function else _config_of(obj)
-    if described in _published:
-        module, name = _published[described]
-        registered = config if function else None
+    if hasattr(obj, "__name__") and not hasattr(obj, "get_config"):
+        return _shared(obj, _function_node(obj))
+    described = type(obj)
+    if hasattr(obj, "published_as"):
+        module, name = obj.published_as()
+        registered = name
+    elif described in _published:
+        module, name, registered = *_published[described], None
     else:
         module, name = described.__module__, described.__name__
         registered = get_registered_name(described)
     node = {
         "module": None if module == "__main__" else module,
-        "class_name": "function" if function else name,
-        "config": config,
+        "class_name": name,
+        "config": _config_of(obj),
         "registered_name": registered,
     }
     for extra in ("build_config", "compile_config"):
@@ -244,6 +251,19 @@ def _node(obj: Any) -> dict[str, Any]:
         if found is not None:
             node[extra] = serialize_keras_object(found)
     return _shared(obj, node)
+
+
+def _function_node(function: Any) -> dict[str, Any]:
+    """Of a function the name only is written: its reader looks in all modules but `keras.ops`."""
+    module, name = _published.get(function, ("builtins", get_registered_name(function)))
+    if module != "keras.ops":
+        module = "builtins"
+    return {
+        "module": module,
+        "class_name": "function",
+        "config": name,
+        "registered_name": "function" if module == "builtins" else name,
+    }
 
 
 def _config_of(obj: Any) -> Any:
@@ -334,7 +354,11 @@ def _find(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | N
     module = node.get("module")
     if isinstance(module, str) and isinstance(name, str) and (module, name) in _by_name:
         return _by_name[module, name]
-    same_module = [known for where, known in _by_name if where == module]
+    if node["class_name"] == "function" and module == "builtins":
+        for (where, known), item in _by_name.items():
+            if known == name and where != "keras.ops" and not isinstance(item, type):
+                return item
+    same_module = [known for where, known in _by_name if module in (where, "builtins")]
     raise TypeError(
         f"Could not locate {'function' if node['class_name'] == 'function' else 'class'} "
         f"'{name}' of module {module!r}{did_you_mean(name, same_module)}. If it is your own, "

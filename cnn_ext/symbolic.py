@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnn_ext import registry
 from cnn_ext.naming import auto_name
 from cnn_ext.tree import flatten, map_structure
 
@@ -198,32 +197,87 @@ def _single(items: list[Any]) -> Any:
 
 
 class FunctionCall(Operation):
-    """A function of arrays as a step of a functional model."""
+    """A function of arrays, with its static arguments, as a step of a functional model.
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+    Args:
+        function: an operation of `ops`.
+        static: its arguments that are not arrays, by name.
+        name: numbered automatically if None.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], static: dict[str, Any], name: str | None = None
+    ) -> None:
         self.function = function
+        self.static = static
         self.name = name or auto_name(function.__name__)
         self._inbound_nodes = []
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if any_symbolic(*args, kwargs):
-            return self.symbolic_call(*args, **kwargs)
-        return self.function(*args, **kwargs)
+    def __call__(self, *args: Any) -> Any:
+        return self.symbolic_call(*args) if any_symbolic(*args) else self._run(*args)
+
+    def _run(self, *args: Any) -> Any:
+        return self.function(*args, **self.static)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        return probe(self.function, args, kwargs)
+        return probe(self._run, args, kwargs)
+
+    @property
+    def class_name(self) -> str:
+        """The name of Keras's class for this operation: `"ExpandDims"`."""
+        return "".join(part.capitalize() for part in self.function.__name__.split("_"))
 
     def get_config(self) -> dict[str, Any]:
-        """Name and function, which is known by its own name."""
-        return {"name": self.name, "function": registry.serialize_keras_object(self.function)}
+        """Name and static arguments."""
+        return {"name": self.name, **self.static}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> FunctionCall:
-        """A step from what `get_config` returned."""
-        return cls(registry.deserialize_keras_object(config["function"]), config["name"])
+    def published_as(self) -> tuple[str, str]:
+        """Keras's module and class name for this operation, as model files have them."""
+        return f"keras.src.ops.{module_of(self.function.__name__)}", self.class_name
+
+    def __repr__(self) -> str:
+        return f"<Operation name={self.name}>"
 
 
-registry.publish("cnn_ext.symbolic", {"FunctionCall": FunctionCall})
+def recorded(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """The symbolic outputs of a function of arrays, recorded as a step of a model.
+
+    A primitive says which of its arguments are arrays; of other functions it is the first, and
+    those that hold KerasTensors.
+    """
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+        return FunctionCall(function, kwargs).symbolic_call(*args)
+    given = dict(zip(parameters, args, strict=False)) | kwargs
+    arrays = getattr(function, "arity", 1)
+    inputs, static = [], {}
+    for position, name in enumerate(parameters):
+        if name in given and (position < arrays or any_symbolic(given[name])):
+            inputs.append(given[name])
+        elif name in given:
+            static[name] = given[name]
+    return FunctionCall(function, static).symbolic_call(*inputs)
+
+
+_MODULES = {
+    "core": "cast scatter scatter_update slice slice_update stop_gradient unstack",
+    "image": "resize affine_transform pad_images crop_images rgb_to_grayscale rgb_to_hsv "
+    "hsv_to_rgb",
+    "linalg": "norm",
+    "math": "logsumexp top_k in_top_k rsqrt erf",
+    "nn": "average_pool batch_normalization binary_crossentropy categorical_crossentropy celu conv "
+    "conv_transpose depthwise_conv elu gelu glu hard_sigmoid hard_silu hard_tanh hard_shrink "
+    "layer_normalization leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize "
+    "one_hot relu relu6 rms_normalization selu separable_conv sigmoid silu softmax soft_shrink "
+    "softplus softsign sparse_categorical_crossentropy sparsemax sparse_plus squareplus "
+    "tanh_shrink threshold",
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def module_of(operation: str) -> str:
+    """The part of Keras's ops that an operation is in: `"nn"` for `"relu"`."""
+    return _MODULE_OF.get(operation, "numpy")
 
 
 def accepts_symbols(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -232,7 +286,7 @@ def accepts_symbols(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def either(*args: Any, **kwargs: Any) -> Any:
         if any_symbolic(*args, kwargs):
-            return FunctionCall(either).symbolic_call(*args, **kwargs)
+            return recorded(either, args, kwargs)
         return function(*args, **kwargs)
 
     return either
@@ -266,8 +320,3 @@ def probe(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> 
         return KerasTensor(shape, first.dtype)
 
     return map_structure(spec, *runs)
-
-
-def takes(function: Callable[..., Any], name: str) -> bool:
-    """Whether a function has a parameter of this name."""
-    return name in inspect.signature(function).parameters

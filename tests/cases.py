@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -397,6 +398,8 @@ class Case:
     smooth: whether differences may be taken there, with no kink and nothing saturated near.
     linear: "each" if linear in each float array while the others are held, "jointly" if in all.
     empty: whether it takes or gives no elements, and so has zeros for results and gradients.
+    pick: which of several results is meant.
+    their_gradient: whether Keras's gradient is the derivative, and so can be compared with.
     tolerance: of the comparison with Keras where the usual one is too narrow, for a reason given.
     """
 
@@ -409,6 +412,8 @@ class Case:
     smooth: bool = True
     linear: str = ""
     empty: bool = False
+    pick: int | None = None
+    their_gradient: bool = True
     tolerance: float = 0.0
 
     def inputs(self, dtype: str, seed: int = 0) -> list[Any]:
@@ -417,7 +422,8 @@ class Case:
         return [a.astype(dtype) if f else a for a, f in zip(made, floats, strict=True)]
 
     def call(self, operation: Callable[..., Any], *arrays: Any) -> Any:
-        return operation(*([arrays] if self.listed else arrays), **self.static)
+        result = operation(*([arrays] if self.listed else arrays), **self.static)
+        return result if self.pick is None else result[self.pick]
 
 
 def normal(*shapes):
@@ -935,3 +941,16 @@ CASES: dict[str, list[Case]] = {
         for name, pair in {"same": ((3, 4), (3, 4)), "row": ((4,), (3, 1))}.items()
     ],
 }  # fmt: skip
+
+
+def same_parameters(ours, theirs, but=()):
+    """The same names in the same order with the same defaults; `but` names what ours lack."""
+
+    def parameters(function):
+        return {
+            p.name: (p.kind, p.default)
+            for p in inspect.signature(function).parameters.values()
+            if p.name not in but
+        }
+
+    assert list(parameters(ours).items()) == list(parameters(theirs).items())

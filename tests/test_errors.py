@@ -519,8 +519,6 @@ UNSUPPORTED = tuple(
          ValueError, "not supported yet", "loss_weights=[1.0]"),
         ("weighted metrics", lambda k, m: m.compile("sgd", "mse", weighted_metrics=["mse"]),
          ValueError, "not supported yet", "weighted_metrics=['mse']"),
-        ("whole models", lambda k, m: m.save("x.keras"), NotImplementedError,
-         "save_weights", "filepath=x.keras"),
         ("checkpoints of them", lambda k: k.callbacks.ModelCheckpoint("x.keras"), ValueError,
          "save_weights_only=True", "filepath=x.keras"),
         ("sparse inputs", lambda k: k.Input((1,), sparse=True), ValueError,

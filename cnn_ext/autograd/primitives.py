@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_ext.autograd.tensor import Node, Tensor, is_recording
-from cnn_ext.symbolic import FunctionCall, KerasTensor
+from cnn_ext.symbolic import KerasTensor, recorded
 
 Rule = Callable[..., Any]
 
@@ -93,7 +93,7 @@ class Primitive:
         if len(inputs) > self.arity:  # sum(x, 1) for sum(x, axis=1)
             inputs, static = self._named(inputs, static)
         if any(isinstance(i, KerasTensor) for i in inputs):
-            return FunctionCall(self).symbolic_call(*inputs, **static)
+            return recorded(self, inputs, static)
         if not any(isinstance(i, Tensor) for i in inputs):
             result = self.function(*inputs, **static)
             return result.value if isinstance(result, Remembered) else result

@@ -1,5 +1,6 @@
 """Layers by Keras's names."""
 
+from cnn_ext import registry as _registry
 from cnn_ext._errors import missing_attribute
 from cnn_ext.layers.base import Layer
 from cnn_ext.layers.convolution import Conv2D
@@ -41,5 +42,9 @@ __all__ = [
     "Reshape",
     "Softmax",
 ]
+
+_classes = {name: globals()[name] for name in __all__ if isinstance(globals()[name], type)}
+_registry.publish("keras.layers", {cls.__name__: cls for cls in _classes.values()})
+_registry.publish("keras.layers", _classes)
 
 __getattr__ = missing_attribute(__name__, __all__)

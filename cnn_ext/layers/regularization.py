@@ -59,7 +59,7 @@ class Dropout(Layer):
         shape = inputs.shape
         if self.noise_shape is not None:
             shape = self._mask_shape(shape)
-        kept = self.seed_generator.next().random(shape, dtype=np.float32) >= self.rate
+        kept = self.seed_generator.generator().random(shape, dtype=np.float32) >= self.rate
         scale = 0.0 if self.rate == 1 else 1 / (1 - self.rate)
         return inputs * (kept * inputs.dtype.type(scale))
 

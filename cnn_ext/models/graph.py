@@ -40,16 +40,13 @@ class Graph:
 
     def _check_connected(self) -> None:
         known = {id(x) for x in self.inputs}
-        passed: list[str] = []
         for node in self.nodes:
             for x in node.output_tensors if node.is_input else ():
                 if id(x) not in known:
                     raise ValueError(
-                        f"Graph disconnected: cannot find parent for tensor {x} at operation "
-                        f"'{node.operation.name}'. The following previous operations were "
-                        f"accessed without issue: {passed}. Received: inputs={self.inputs}"
+                        f"Output with path `` is not connected to `inputs`: it needs {x}, which "
+                        f"is not among them. Received: inputs={self.inputs}"
                     )
-            passed.append(node.operation.name)
 
 
 def symbolic_leaves(what: str, structure: Any) -> list[KerasTensor]:

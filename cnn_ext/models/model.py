@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from cnn_ext import registry
 from cnn_ext._errors import did_you_mean
 from cnn_ext.layers import Layer
 from cnn_ext.layers.base import map_shapes, without_batch
+from cnn_ext.models.configuration import functional_config, functional_from_config
 from cnn_ext.models.functional import GraphOwner, graph_between
 from cnn_ext.models.graph import Graph
-from cnn_ext.saving import load_weights, save_weights
+from cnn_ext.saving import load_weights, save_model, save_weights
 from cnn_ext.symbolic import KerasTensor
 from cnn_ext.training import Trainer
 from cnn_ext.tree import map_structure
@@ -46,6 +49,8 @@ class Model(GraphOwner, Trainer, Layer):
     >>> Twice()(np.ones((1, 2))).shape
     (1, 3)
     """
+
+    functional = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         functional = len(args) >= 2 or {"inputs", "outputs"} <= kwargs.keys() | (
@@ -144,6 +149,23 @@ class Model(GraphOwner, Trainer, Layer):
             f"No such layer: {name}{did_you_mean(name, names)}. Existing layers are: {names}."
         )
 
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the model of: its layers and calls, if it is functional."""
+        return functional_config(self) if self.functional else super().get_config()
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """A model from what `get_config` returned, with new weights."""
+        if {"layers", "input_layers", "output_layers"} <= config.keys():
+            return functional_from_config(cls, config, custom_objects)
+        return super().from_config(config)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as JSON, for `models.model_from_json`; keywords go to `json.dumps`."""
+        return json.dumps(registry.serialize_keras_object(self), **kwargs)
+
     def summary(
         self,
         line_length: int | None = None,
@@ -175,19 +197,25 @@ class Model(GraphOwner, Trainer, Layer):
         """Read the weights from a `.weights.h5` file; see `saving.load_weights`."""
         load_weights(self, filepath, skip_mismatch)
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Not supported yet; use `save_weights`."""
-        raise NotImplementedError(
-            "saving whole models is not supported yet; use model.save_weights('name.weights.h5'). "
-            f"Received: filepath={os.fspath(filepath)}"
-        )
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any) -> None:
+        """Write the whole model to a `.keras` file; see `saving.save_model`."""
+        save_model(self, filepath, overwrite, **kwargs)
 
 
 class Functional(Model):
     """What `Model(inputs, outputs)` makes."""
 
     saves_layers_first = True
+    functional = True
+
+    def published_as(self) -> tuple[str, str]:
+        """Keras's module and class name for such models in files."""
+        return "keras.src.models.functional", "Functional"
 
 
 def _symbols(shapes: Any, dtype: str) -> Any:
     return map_shapes(lambda shape: KerasTensor(shape, dtype), shapes)
+
+
+registry.publish("keras", {"Model": Model})
+registry.publish("keras.src.models.functional", {"Functional": Functional})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cnn_ext import registry
 from cnn_ext.layers import Input, InputLayer, Layer
+from cnn_ext.models.configuration import sequential_config, sequential_from_config
 from cnn_ext.models.graph import Graph
 from cnn_ext.models.model import Model
 from cnn_ext.symbolic import KerasTensor, node_of
@@ -113,6 +115,21 @@ class Sequential(Model):
             last = _called(layer, last)
         self._graph = Graph(first, last)
 
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the model of: its layers."""
+        return sequential_config(self)
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """A model from what `get_config` returned, with new weights."""
+        return sequential_from_config(cls, config, custom_objects)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The input's shape, once it is known."""
+        return None if self._graph is None else {"input_shape": self.input_shape}
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the input's."""
@@ -158,3 +175,6 @@ def _agree(known: Any, given: Any) -> bool:
     return len(known) == len(given) and all(
         a is None or b is None or a == b for a, b in zip(known, given, strict=True)
     )
+
+
+registry.publish("keras", {"Sequential": Sequential})

@@ -8,13 +8,45 @@ import types as _types
 
 from cnn_ext import registry as _registry
 from cnn_ext._errors import missing_attribute
+from cnn_ext.ops import image
 from cnn_ext.ops import operators as _operators
+from cnn_ext.ops.activation import (
+    celu,
+    elu,
+    gelu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu6,
+    selu,
+    silu,
+    soft_shrink,
+    softmax,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh_shrink,
+    threshold,
+)
+from cnn_ext.ops.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
 from cnn_ext.ops.conv import (
     conv,
     conv2d,
     conv2d_backward_input,
     conv2d_backward_weight,
 )
+from cnn_ext.ops.conv_transpose import conv_transpose
+from cnn_ext.ops.depthwise import depthwise_conv, separable_conv
 from cnn_ext.ops.elementwise import (
     absolute,
     add,
@@ -49,6 +81,27 @@ from cnn_ext.ops.elementwise import (
     tanh,
     where,
 )
+from cnn_ext.ops.functions import (
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cos,
+    cosh,
+    erf,
+    exp2,
+    expm1,
+    log2,
+    log10,
+    reciprocal,
+    rsqrt,
+    sin,
+    sinh,
+    tan,
+)
 from cnn_ext.ops.fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward_input,
@@ -59,13 +112,17 @@ from cnn_ext.ops.linalg import matmul, swapaxes
 from cnn_ext.ops.nn import (
     binary_crossentropy,
     categorical_crossentropy,
-    elu,
-    leaky_relu,
-    log_softmax,
+    multi_hot,
     one_hot,
-    silu,
-    softmax,
     sparse_categorical_crossentropy,
+)
+from cnn_ext.ops.normalization import (
+    batch_normalization,
+    layer_normalization,
+    moments,
+    normalize,
+    psnr,
+    rms_normalization,
 )
 from cnn_ext.ops.pooling import (
     average_pool,

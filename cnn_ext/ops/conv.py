@@ -10,11 +10,17 @@ from typing import Any
 
 from cnn_ext import _kernels
 from cnn_ext.autograd import primitive
-from cnn_ext.config import data_format_or_default
-from cnn_ext.ops.geometry import check_images, check_padding, pair, window_geometry
-from cnn_ext.ops.shape import transpose
-
-TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+from cnn_ext.ops.dtypes import tensor
+from cnn_ext.ops.geometry import (
+    check_images,
+    check_padding,
+    pair,
+    sizes,
+    slide,
+    window_geometry,
+)
+from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
+from cnn_ext.ops.shape import expand_dims, getitem, pad, reshape, squeeze
 
 
 @primitive
@@ -57,12 +63,7 @@ def conv_geometry(
     x_shape: Any, weight_shape: Any, strides: Any = 1, padding: str = "valid", dilation: Any = 1
 ) -> _kernels.Geometry:
     """The Geometry of a convolution of NHWC images by HWIO weights; groups follow from both."""
-    check_images("conv", x_shape)
-    if len(weight_shape) != 4:
-        raise ValueError(
-            "conv: expected a kernel of rank 4, (height, width, channels_in / groups, "
-            f"channels_out). Received: shape={tuple(weight_shape)}"
-        )
+    check_kernel("conv", x_shape, weight_shape)
     kh, kw, c_group, c_out = weight_shape
     groups = x_shape[-1] // c_group if c_group else 0
     if groups < 1 or groups * c_group != x_shape[-1] or c_out % groups:
@@ -77,14 +78,32 @@ def conv_geometry(
     )  # fmt: skip
 
 
+def check_kernel(what: str, x_shape: Any, weight_shape: Any, rank: int = 2) -> None:
+    """An error unless the ranks are those of a convolution of sequences, images or volumes."""
+    check_images(what, x_shape, rank)
+    if len(weight_shape) != rank + 2:
+        axes = "(height, width, " if rank == 2 else f"({rank} axes of the window, "
+        raise ValueError(
+            f"{what}: expected a kernel of rank {rank + 2}, {axes}channels_in / groups, "
+            f"channels_out). Received: shape={tuple(weight_shape)}"
+        )
+
+
+def kernel_rank(x_shape: Any, weight_shape: Any) -> int:
+    """1, 2 or 3: how many axes a window slides along, which the ranks of both must agree on."""
+    larger = max(len(x_shape), len(weight_shape)) - 2
+    return larger if 1 <= larger <= 3 else 2
+
+
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
-    """2-D convolution, with groups if the kernel has fewer input channels (`keras.ops.conv`).
+    """Convolution of sequences, images or volumes, with groups if the kernel has fewer input
+    channels (`keras.ops.conv`).
 
     Args:
         inputs: images (batch, height, width, channels), or (batch, channels, height, width) for
-            `data_format="channels_first"`.
+            `data_format="channels_first"`; sequences have one axis less, volumes one more.
         kernel: (height, width, channels / groups, filters), of the inputs' dtype.
-        strides: step between windows, in pixels: one integer or (height, width).
+        strides: step between windows, in pixels: one integer or one an axis.
         padding: `"valid"`, or `"same"` as TensorFlow places it.
         data_format: layout of inputs and result; None is `config.image_data_format()`.
         dilation_rate: step between the taps of a window, in pixels.
@@ -99,10 +118,43 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     >>> conv(np.ones((1, 5, 5, 1), "float32"), np.ones((3, 3, 1, 2), "float32")).shape
     (1, 3, 3, 2)
     """
-    first = data_format_or_default(data_format) == "channels_first"
-    if first:
-        check_images("conv", inputs.shape)
-        inputs = transpose(inputs, axes=TO_LAST)
-    geometry = conv_geometry(inputs.shape, kernel.shape, strides, padding, dilation_rate)
-    y = conv2d(inputs, kernel, geometry=geometry)
-    return transpose(y, axes=TO_FIRST) if first else y
+    inputs, kernel = tensor(inputs), tensor(kernel)
+    rank = kernel_rank(inputs.shape, kernel.shape)
+    check_kernel("conv", inputs.shape, kernel.shape, rank)
+    first = is_channels_first(data_format)
+    x = to_channels_last(inputs) if first else inputs
+    y = _OF_RANK[rank](
+        x, kernel, sizes("strides", strides, rank), check_padding(padding),
+        sizes("dilation_rate", dilation_rate, rank),
+    )  # fmt: skip
+    return to_channels_first(y) if first else y
+
+
+def _conv_images(x, kernel, strides, padding, dilation):
+    geometry = conv_geometry(x.shape, kernel.shape, strides, padding, dilation)
+    return conv2d(x, kernel, geometry=geometry)
+
+
+def _conv_sequences(x, kernel, strides, padding, dilation):
+    """As images one pixel high."""
+    x, kernel = expand_dims(x, 1), expand_dims(kernel, 0)
+    return squeeze(_conv_images(x, kernel, (1, *strides), padding, (1, *dilation)), 1)
+
+
+def _conv_volumes(x, kernel, strides, padding, dilation):
+    """The sum over the window's taps in depth, each a convolution of all slices as images."""
+    n, depth, *size = x.shape
+    taps, (stride, *strides), (step, *dilation) = kernel.shape[0], strides, dilation
+    outputs, before, behind = slide("conv", depth, taps, stride, padding, step)
+    if before or behind:
+        x = pad(x, pad_width=((0, 0), (before, behind), (0, 0), (0, 0), (0, 0)))
+    total: Any = None
+    for tap in range(taps):
+        slices = slice(tap * step, tap * step + (outputs - 1) * stride + 1, stride)
+        images = reshape(getitem(x, index=(slice(None), slices)), (n * outputs, *size))
+        y = _conv_images(images, getitem(kernel, index=tap), strides, padding, dilation)
+        total = y if total is None else total + y
+    return reshape(total, (n, outputs, *total.shape[1:]))
+
+
+_OF_RANK = {1: _conv_sequences, 2: _conv_images, 3: _conv_volumes}

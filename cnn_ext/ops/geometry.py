@@ -16,19 +16,30 @@ from cnn_ext.config import one_of
 PADDINGS = ("valid", "same")
 
 
-def pair(name: str, value: Any) -> tuple[int, int]:
-    """A size for height and width, from one integer or two, each at least 1."""
+_COUNTS = {1: "a tuple of one integer", 2: "a pair of integers", 3: "three integers"}
+
+
+def sizes(name: str, value: Any, count: int) -> tuple[int, ...]:
+    """A size for each axis, from one integer or a tuple of `count`, each at least 1."""
     try:
         if isinstance(value, tuple | list):
-            height, width = map(operator.index, value)
+            numbers = tuple(map(operator.index, value))
+            if len(numbers) != count:
+                raise ValueError
         else:
-            height = width = operator.index(value)
+            numbers = (operator.index(value),) * count
     except (TypeError, ValueError):
         raise ValueError(
-            f"{name} must be an integer or a pair of integers. Received: {value!r}"
+            f"{name} must be an integer or {_COUNTS[count]}. Received: {value!r}"
         ) from None
-    if height < 1 or width < 1 or isinstance(value, bool):
+    if min(numbers) < 1 or isinstance(value, bool):
         raise ValueError(f"{name} must be at least 1. Received: {value!r}")
+    return numbers
+
+
+def pair(name: str, value: Any) -> tuple[int, int]:
+    """A size for height and width, from one integer or two, each at least 1."""
+    height, width = sizes(name, value, 2)
     return height, width
 
 
@@ -87,11 +98,39 @@ def window_geometry(
     )  # fmt: skip
 
 
-def check_images(what: str, shape: tuple[int, ...]) -> None:
-    """An error unless the shape is that of a batch of images."""
-    if len(shape) != 4:
-        hint = " Add the axis of channels: x[..., None]." if len(shape) == 3 else ""
+_AXES = {
+    1: ("sequences", "(batch, steps, channels)"),
+    2: ("images", "(batch, height, width, channels)"),
+    3: ("volumes", "(batch, depth, height, width, channels)"),
+}
+
+
+def check_images(what: str, shape: tuple[int, ...], rank: int = 2) -> None:
+    """An error unless the shape is that of a batch of sequences, images or volumes."""
+    if len(shape) != rank + 2:
+        noun, axes = _AXES[rank]
+        hint = " Add the axis of channels: x[..., None]." if len(shape) == rank + 1 else ""
         raise ValueError(
-            f"{what}: expected images of rank 4, (batch, height, width, channels).{hint} "
+            f"{what}: expected {noun} of rank {rank + 2}, {axes}.{hint} "
             f"Received: shape={tuple(shape)}"
         )
+
+
+def spatial_rank(what: str, shape: tuple[int, ...]) -> int:
+    """1, 2 or 3 for a batch of sequences, images or volumes."""
+    if not 3 <= len(shape) <= 5:
+        raise ValueError(
+            f"{what}: expected inputs of rank 3, 4 or 5: sequences, images or volumes, with an "
+            f"axis of samples and one of channels. Received: shape={tuple(shape)}"
+        )
+    return len(shape) - 2
+
+
+def slide(
+    what: str, size: int, window: int, stride: int, padding: str, dilation: int
+) -> tuple[int, int, int]:
+    """Outputs along one axis, and the padding before and behind it."""
+    outputs = output_size(size, window, stride, padding, dilation, what)
+    before = padding_before(size, window, stride, padding, dilation, outputs)
+    reach = (outputs - 1) * stride + (window - 1) * dilation + 1
+    return outputs, before, max(0, reach - size - before)

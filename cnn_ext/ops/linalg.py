@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cnn_ext import _kernels
@@ -68,3 +70,13 @@ def swapaxes(x, axis1, axis2):
     axes = list(range(len(x.shape)))
     axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
     return transpose(x, axes=tuple(axes))
+
+
+def along_axis(matrix, x, axis):
+    """matrix (m, n) applied along an axis of x that has n elements, which then has m."""
+    shape = x.shape
+    before, behind = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    if behind == 1 and axis == len(shape) - 1:
+        return matmul(x, np.ascontiguousarray(matrix.T))
+    y = _matmul(matrix, reshape(x, newshape=(before, shape[axis], behind)))
+    return reshape(y, newshape=(*shape[:axis], matrix.shape[0], *shape[axis + 1 :]))

@@ -1,58 +1,52 @@
-"""Activations and losses over a last axis of classes."""
+"""Labels as rows of ones and zeros, and crossentropies over an axis of classes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from cnn_ext import config
-from cnn_ext.autograd import Tensor, as_array, primitive
-from cnn_ext.ops.elementwise import clip, exp, log, negative, sigmoid, softplus, where
+from cnn_ext.autograd import Tensor, as_array
+from cnn_ext.ops.activation import log_softmax
+from cnn_ext.ops.dtypes import tensor
+from cnn_ext.ops.elementwise import clip, log, negative, softplus
 from cnn_ext.ops.reduction import sum
 from cnn_ext.ops.shape import squeeze, take_along_axis
 
 
-@primitive
-def softmax(x, *, axis=-1):
-    """exp(x) / sum(exp(x)) along an axis or several (`keras.ops.softmax`)."""
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return e / np.sum(e, axis=axis, keepdims=True)
+def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
+    """Zeros with a one at each label; labels out of range give zeros (`keras.ops.one_hot`).
 
+    x: integers of any shape; returns their shape with an axis of num_classes put in at `axis`, in
+    `dtype`, `config.floatx()` if None.
 
-softmax.gradients(lambda g, y, x, axis=-1: y * (g - sum(g * y, axis=axis, keepdims=True)))
-
-
-@primitive
-def log_softmax(x, *, axis=-1):
-    """log(softmax(x)), exact where the softmax vanishes (`keras.ops.log_softmax`)."""
-    shifted = x - np.max(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
-
-
-log_softmax.gradients(lambda g, y, x, axis=-1: g - exp(y) * sum(g, axis=axis, keepdims=True))
-
-
-def elu(x, alpha=1.0):
-    """x for x > 0, else alpha * (exp(x) - 1) (`keras.ops.elu`)."""
-    return where(x > 0, x, alpha * (exp(clip(x, x_min=-np.inf, x_max=0)) - 1))
-
-
-def leaky_relu(x, negative_slope=0.2):
-    """x for x > 0, else negative_slope * x (`keras.ops.leaky_relu`)."""
-    return where(x > 0, x, negative_slope * x)
-
-
-def silu(x):
-    """x * sigmoid(x) (`keras.ops.silu`)."""
-    return x * sigmoid(x)
-
-
-def one_hot(x, num_classes, dtype=None):
-    """Rows of zeros with a one at each label; labels out of range give zeros (`keras.ops.one_hot`).
-
-    x: integers of any shape; returns (*x.shape, num_classes) in `dtype`, `config.floatx()` if None.
+    >>> import numpy as np
+    >>> one_hot(np.array([2, 0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
     """
+    if sparse:
+        raise ValueError("sparse arrays are not supported; leave it out. Received: sparse=True")
     labels = as_array(x)
-    return (labels[..., None] == np.arange(num_classes)).astype(dtype or config.floatx())
+    places = np.arange(num_classes).reshape((-1,) + (1,) * (labels.ndim - axis % (labels.ndim + 1)))
+    return (np.expand_dims(labels, axis) == places).astype(dtype or config.floatx())
+
+
+def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
+    """Zeros with ones at all labels of a sample (`keras.ops.multi_hot`).
+
+    inputs: integers (labels,) or (batch, labels); returns (num_classes,) or (batch, num_classes).
+
+    >>> import numpy as np
+    >>> multi_hot(np.array([[0, 2], [1, 1]]), 3)
+    array([[1., 0., 1.],
+           [0., 1., 0.]], dtype=float32)
+    """
+    num_classes = kwargs.pop("num_tokens", None) if num_classes is None else num_classes
+    if num_classes is None:
+        raise ValueError("Argument `num_classes` must be specified. Received: num_classes=None")
+    labels = as_array(inputs)
+    hot = one_hot(labels, num_classes, axis, dtype, sparse)
+    return np.max(hot, axis=1 if labels.ndim > 1 else 0)
 
 
 def _clipped(output):
@@ -92,6 +86,7 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     Returns:
         The loss of each sample, (...).
     """
+    output = tensor(output)
     if axis not in (-1, len(output.shape) - 1):
         raise ValueError(f"only axis=-1 is supported. Received: axis={axis}")
     labels = as_array(target)
@@ -121,6 +116,7 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     Returns:
         The loss of each sample, (...).
     """
+    target, output = tensor(target), tensor(output)
     _check_shapes("categorical_crossentropy", target, output)
     if from_logits:
         return negative(sum(target * log_softmax(output, axis=axis), axis=axis))
@@ -133,6 +129,7 @@ def binary_crossentropy(target, output, from_logits=False):
 
     target and output (or logits) have the same shape, which is the result's.
     """
+    target, output = tensor(target), tensor(output)
     _check_shapes("binary_crossentropy", target, output)
     if from_logits:
         return softplus(output) - target * output

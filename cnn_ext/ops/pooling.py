@@ -6,10 +6,17 @@ from typing import Any
 
 from cnn_ext import _kernels
 from cnn_ext.autograd import primitive, remember
-from cnn_ext.config import data_format_or_default
-from cnn_ext.ops.conv import TO_FIRST, TO_LAST
-from cnn_ext.ops.geometry import check_images, check_padding, pair, window_geometry
-from cnn_ext.ops.shape import transpose
+from cnn_ext.ops.dtypes import tensor
+from cnn_ext.ops.geometry import (
+    check_images,
+    check_padding,
+    pair,
+    sizes,
+    spatial_rank,
+    window_geometry,
+)
+from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
+from cnn_ext.ops.shape import expand_dims, reshape, squeeze
 
 
 @primitive
@@ -81,12 +88,38 @@ def pool_geometry(
 
 
 def _pool(operation, inputs, pool_size, strides, padding, data_format):
-    first = data_format_or_default(data_format) == "channels_first"
-    if first:
-        check_images("pooling", inputs.shape)
-        inputs = transpose(inputs, axes=TO_LAST)
-    y = operation(inputs, geometry=pool_geometry(inputs.shape, pool_size, strides, padding))
-    return transpose(y, axes=TO_FIRST) if first else y
+    inputs = tensor(inputs)
+    rank = spatial_rank("pooling", inputs.shape)
+    window = sizes("pool_size", pool_size, rank)
+    steps = window if strides is None else sizes("strides", strides, rank)
+    first = is_channels_first(data_format)
+    x = to_channels_last(inputs) if first else inputs
+    y = _OF_RANK[rank](operation, x, window, steps, padding)
+    return to_channels_first(y) if first else y
+
+
+def _pool_images(operation, x, window, strides, padding):
+    return operation(x, geometry=pool_geometry(x.shape, window, strides, padding))
+
+
+def _pool_sequences(operation, x, window, strides, padding):
+    """As images one pixel high."""
+    y = _pool_images(operation, expand_dims(x, 1), (1, *window), (1, *strides), padding)
+    return squeeze(y, 1)
+
+
+def _pool_volumes(operation, x, window, strides, padding):
+    """First each slice, then along depth; of what is padding, neither step counts any."""
+    n, depth, *size = x.shape
+    slices = reshape(x, newshape=(n * depth, *size))
+    y = _pool_images(operation, slices, window[1:], strides[1:], padding)
+    _, height, width, channels = y.shape
+    columns = reshape(y, newshape=(n, depth, height * width, channels))
+    y = _pool_images(operation, columns, (window[0], 1), (strides[0], 1), padding)
+    return reshape(y, newshape=(n, y.shape[1], height, width, channels))
+
+
+_OF_RANK = {1: _pool_sequences, 2: _pool_images, 3: _pool_volumes}
 
 
 def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
@@ -94,8 +127,8 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
 
     Args:
         inputs: images (batch, height, width, channels), or (batch, channels, height, width) for
-            `data_format="channels_first"`.
-        pool_size: the window in pixels: one integer or (height, width).
+            `data_format="channels_first"`; sequences have one axis less, volumes one more.
+        pool_size: the window in pixels: one integer or one an axis.
         strides: step between windows; the pool size if None.
         padding: `"valid"` or `"same"`.
         data_format: layout of inputs and result; None is `config.image_data_format()`.

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnn_ext.autograd import Tensor, primitive
+from cnn_ext.config import one_of
+from cnn_ext.ops.dtypes import tensor
 
 
 @primitive
@@ -152,18 +154,60 @@ def stack(xs, axis=0):
     return _concatenate(*(expand_dims(x, axis % rank) for x in xs), axis=axis % rank)
 
 
+PAD_MODES = ("constant", "reflect", "symmetric", "edge")
+
+
 @primitive
-def pad(x, *, pad_width):
-    """x with zeros before and after along each axis: ((before, after), ...) (`keras.ops.pad`)."""
-    return np.pad(x, pad_width)
+def _pad(x, *, pad_width, value):
+    shape = [n + before + behind for n, (before, behind) in zip(x.shape, pad_width, strict=True)]
+    result = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    result[_inside(x.shape, pad_width)] = x
+    return result
 
 
-def _inside(g, y, x, pad_width):
-    pairs = np.broadcast_to(np.asarray(pad_width), (len(x.shape), 2))
-    index = tuple(
-        slice(int(before), int(before) + n) for (before, _), n in zip(pairs, x.shape, strict=True)
-    )
-    return getitem(g, index=index)
+_pad.gradients(lambda g, y, x, pad_width, value: getitem(g, index=_inside(x.shape, pad_width)))
 
 
-pad.gradients(_inside)
+def _inside(shape, pad_width):
+    return tuple(slice(before, before + n) for n, (before, _) in zip(shape, pad_width, strict=True))
+
+
+def pad(x, pad_width, mode="constant", constant_values=None):
+    """x with more elements before and behind along each axis (`keras.ops.pad`).
+
+    Args:
+        x: any shape.
+        pad_width: ((before, behind), ...) for each axis, one pair for all, or one number.
+        mode: `"constant"`, `"reflect"` (mirrored, the edge once), `"symmetric"` (the edge twice)
+            or `"edge"` (the edge repeated).
+        constant_values: what to put there for `"constant"`; 0 if None.
+
+    >>> import numpy as np
+    >>> pad(np.array([1, 2, 3]), (1, 2), mode="reflect")
+    array([2, 1, 2, 3, 2, 1])
+    """
+    x, mode = tensor(x), one_of("mode", mode, PAD_MODES)
+    pairs = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(x.shape), 2))
+    width = tuple((int(before), int(behind)) for before, behind in pairs)
+    if mode == "constant":
+        return _pad(x, pad_width=width, value=0 if constant_values is None else constant_values)
+    if constant_values is not None:
+        raise ValueError(
+            "Argument `constant_values` can only be provided when `mode == 'constant'`. "
+            f"Received: mode={mode}"
+        )
+    for axis, (before, behind) in enumerate(width):
+        if before or behind:
+            _check_mirror(mode, x.shape[axis], max(before, behind), axis)
+            places = np.pad(np.arange(x.shape[axis]), (before, behind), mode)
+            x = getitem(x, index=(slice(None),) * axis + (places,))
+    return x
+
+
+def _check_mirror(mode, size, width, axis):
+    most = {"reflect": size - 1, "symmetric": size}.get(mode, width if size else 0)
+    if width > most:
+        raise ValueError(
+            f"pad: mode={mode!r} can add at most {most} elements on each side of {size}. "
+            f"Received: {width} along axis {axis}"
+        )

@@ -48,22 +48,39 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
     import h5py
 
     path = _checked_path(filepath)
+    check_writable(path, overwrite)
+    check_built(model)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        write_weights(model, file)
+
+
+def check_writable(path: Path, overwrite: bool) -> None:
+    """An error if there is a file that may not be replaced."""
     if path.exists() and not overwrite:
         raise FileExistsError(
             f"{path} exists; pass overwrite=True to replace it. Received: overwrite={overwrite}"
         )
+
+
+def check_built(model: Any) -> None:
+    """An error if a layer has no weights yet."""
     unbuilt = [layer.name for layer in (model, *model.layers) if not layer.built]
     if unbuilt:
         raise ValueError(
             f"model '{model.name}' has no weights yet: give it an Input, or call it on data, "
             f"before saving. Received: not built: {', '.join(unbuilt)}"
         )
-    with _replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        for place, holder, variables in _holders(model):
-            group = file.create_group(f"{place}/vars".lstrip("/"))
-            group.attrs["name"] = holder.name
-            for index, variable in enumerate(variables):
-                group.create_dataset(str(index), data=variable.data)
+
+
+def write_weights(model: Any, file: Any, include_optimizer: bool = True) -> None:
+    """Write all variables of a model, and of its optimizer, into an open HDF5 file."""
+    for place, holder, variables in _holders(model):
+        if place == "optimizer" and not include_optimizer:
+            continue
+        group = file.create_group(f"{place}/vars".lstrip("/"))
+        group.attrs["name"] = holder.name
+        for index, variable in enumerate(variables):
+            group.create_dataset(str(index), data=variable.data)
 
 
 @teaches_keywords
@@ -79,8 +96,6 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
         ModelFileError: if the file is damaged, unsafe or does not match; the model is unchanged.
         FileNotFoundError: if there is no such file.
     """
-    import h5py
-
     path = _checked_path(filepath)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -89,9 +104,16 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
             f"model '{model.name}' has no weights yet to load into: give it an Input, call it on "
             "data or build(input_shape) it before loading"
         )
+    read_weights(model, path, str(path), skip_mismatch)
+
+
+def read_weights(model: Any, source: Any, where: str, skip_mismatch: bool = False) -> None:
+    """Read all variables of a model and its optimizer from an HDF5 file: a path or its bytes."""
+    import h5py
+
     found: list[tuple[Variable, np.ndarray]] = []
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(source, "r") as file:
             places = []
             for place, holder, variables in _holders(model):
                 places.append(f"{place}/vars".lstrip("/"))
@@ -100,14 +122,14 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
                 except _Mismatch as error:
                     if place != "optimizer" and not skip_mismatch:
                         raise
-                    warnings.warn(f"'{holder.name}' was skipped: {error}", stacklevel=3)
+                    warnings.warn(f"'{holder.name}' was skipped: {error}", stacklevel=4)
             left = _unread(file, places)
             if left and not skip_mismatch:
                 raise _Mismatch(f"'{left[0]}' holds variables that the model has no place for")
     except _Mismatch as error:
-        raise ModelFileError(f"{path}: {error}") from None
+        raise ModelFileError(f"{where}: {error}") from None
     except (OSError, KeyError, RuntimeError) as error:
-        raise ModelFileError(f"{path} is not a readable HDF5 file: {error}") from None
+        raise ModelFileError(f"{where} is not a readable HDF5 file: {error}") from None
     for variable, value in found:
         variable.assign(value)
 
@@ -120,14 +142,14 @@ def _checked_path(filepath: str | os.PathLike[str]) -> Path:
     path = Path(filepath)
     if not path.name.endswith(SUFFIX):
         raise ValueError(
-            f"The filename must end in `{SUFFIX}`; whole models (.keras, .h5) are not supported "
-            f"yet. Received: filepath={os.fspath(filepath)}"
+            f"The filename must end in `{SUFFIX}`; whole models are written by "
+            f"model.save() and read by load_model(). Received: filepath={os.fspath(filepath)}"
         )
     return path
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[str]:
+def replacing(path: Path) -> Iterator[str]:
     """A temporary file next to `path` that replaces it, whole, if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

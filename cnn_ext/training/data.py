@@ -149,7 +149,7 @@ class Epochs:
 
     def _batches(self) -> Iterator[Batch]:
         samples = len(self.data)
-        order = None if self._shuffle is None else self._shuffle.next().permutation(samples)
+        order = None if self._shuffle is None else self._shuffle.generator().permutation(samples)
         for start in range(0, samples, self.batch_size):
             rows: Any = slice(start, start + self.batch_size)
             yield self.data[rows if order is None else order[rows]]

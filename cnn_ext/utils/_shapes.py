@@ -68,3 +68,16 @@ def _built_with(layer: Any) -> Any:
 def _is_one(shape: Any) -> bool:
     several = isinstance(shape, dict) or any(isinstance(n, list | tuple | dict) for n in shape)
     return not several
+
+
+def steps_of(model: Any) -> list[Any]:
+    """The layers of a model, and the functions of `ops` between them if it is functional."""
+    layers = list(getattr(model, "layers", ()))
+    if not getattr(model, "functional", False):
+        return layers
+    return model.operations
+
+
+def class_name(step: Any) -> str:
+    """What a layer or function is called in tables: `"Dense"`, `"Add"`."""
+    return getattr(step, "class_name", type(step).__name__)

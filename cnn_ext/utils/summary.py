@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cnn_ext._errors import teaches_keywords
-from cnn_ext.utils._shapes import output_shape, show_shape
+from cnn_ext.utils._shapes import class_name, output_shape, show_shape, steps_of
 
 _NUMBER, _UNKNOWN_SIZE, _CLASS, _FROZEN = 34, 45, 33, 9  # colours of the 256-colour terminal
 
@@ -49,7 +49,7 @@ def print_summary(
     """
     from rich.console import Console
 
-    layers = _layers_between(model.layers, layer_range)
+    layers = _layers_between(steps_of(model), layer_range)
     table = _table(layers, line_length, positions, expand_nested, show_trainable)
     if print_fn is None:
         console = Console(highlight=False)
@@ -111,23 +111,25 @@ def _rows(
     prefix = "   " * level + "└ " if level else ""
     for layer in layers:
         row = [
-            f"{_escape(prefix + layer.name)} ({_paint(_CLASS, _escape(type(layer).__name__))})",
+            f"{_escape(prefix + layer.name)} ({_paint(_CLASS, _escape(class_name(layer)))})",
             show_shape(output_shape(layer), _size),
             _parameters(layer),
         ]
         yield [*row, _trainable(layer)] if show_trainable else row
         if expand_nested:
-            yield from _rows(getattr(layer, "layers", ()), True, show_trainable, level + 1)
+            yield from _rows(steps_of(layer), True, show_trainable, level + 1)
 
 
 def _parameters(layer: Any) -> str:
-    if not getattr(layer, "built", False):
+    if not hasattr(layer, "weights"):
+        return _paint(_NUMBER, 0)
+    if not layer.built:
         return f"{_paint(_NUMBER, 0)} (unbuilt)"
     return _paint(_NUMBER, f"{layer.count_params():,}")
 
 
 def _trainable(layer: Any) -> str:
-    if not layer.weights:
+    if not getattr(layer, "weights", ()):
         return "[bold]-[/]"
     return f"[bold]{_paint(_NUMBER, 'Y') if layer.trainable else _paint(_FROZEN, 'N')}[/]"
 
