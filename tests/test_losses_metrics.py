@@ -177,7 +177,7 @@ def test_loss_has_the_gradients_it_should(case):
     check_gradients(lambda p: loss(y_true, p), y_pred)
 
 
-@pytest.mark.parametrize("name", sorted(losses._BY_NAME))
+@pytest.mark.parametrize("name", sorted(losses._KNOWN))
 def test_loss_by_name(name, keras):
     ours, theirs = losses.get(name), keras.losses.get(name)
     assert ours.name == losses.get(type(ours).__name__).name == theirs.__name__

@@ -65,7 +65,7 @@ class Trainer:
                 f"metrics must be a list, such as ['accuracy']. Received: metrics={metrics!r}"
             )
         self.loss = loss
-        self._loss = losses.get(loss)
+        self._loss = losses.as_loss(loss)
         self.optimizer = optimizers.get(optimizer)
         self._metrics = [Watched(m) for m in metrics or ()]
         self._loss_mean = Mean(name="loss")
