@@ -7,9 +7,12 @@ import numpy as np
 from cnn_ext._errors import did_you_mean, missing_attribute
 
 __all__ = [
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_interactive_logging_enabled",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -22,6 +25,7 @@ _settings: dict[str, object] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
+    "interactive_logging": True,
 }
 
 
@@ -53,6 +57,25 @@ def image_data_format() -> str:
 def set_image_data_format(data_format: str) -> None:
     """Set the layout that layers assume when they are given none."""
     _settings["image_data_format"] = one_of("data_format", data_format, DATA_FORMATS)
+
+
+def enable_interactive_logging() -> None:
+    """Write messages and progress to stdout, which is the default."""
+    _settings["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Hand messages and progress to `logging.getLogger("cnn_ext")` (Keras's goes to absl)."""
+    _settings["interactive_logging"] = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether messages go to stdout.
+
+    >>> is_interactive_logging_enabled()
+    True
+    """
+    return bool(_settings["interactive_logging"])
 
 
 def one_of(name: str, value: object, choices: tuple[str, ...]) -> str:

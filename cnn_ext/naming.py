@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
 
@@ -31,6 +32,12 @@ def numbered(prefix: str, used: Counter[str]) -> str:
     return f"{prefix}_{count}" if count else prefix
 
 
-def clear_session() -> None:
-    """Start the automatic numbering of names afresh (`keras.utils.clear_session`)."""
+def clear_session(free_memory: bool = True) -> None:
+    """Start the automatic numbering of names afresh (`keras.utils.clear_session`).
+
+    Args:
+        free_memory: whether to collect garbage, and so free models in reference cycles, now.
+    """
     _used.clear()
+    if free_memory:
+        gc.collect()

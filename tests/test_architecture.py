@@ -21,17 +21,28 @@ HOUSE = [
     ["symbolic"],
     ["autograd", "environment"],
     ["random"],
-    ["ops", "testing", "datasets"],
+    ["ops", "testing"],
     ["activations", "constraints", "initializers", "regularizers"],
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
-    ["callbacks"],
+    ["callbacks", "datasets", "preprocessing"],
     ["training"],
     ["models"],
+    ["plot"],
     ["__init__"],
 ]
 LEVEL = {part: level for level, row in enumerate(HOUSE) for part in row}
-HEAVY = ("h5py", "rich", "pooch", "matplotlib", "tensorflow", "keras", "scipy", "threadpoolctl")
+HEAVY = (
+    "h5py",
+    "rich",
+    "pooch",
+    "matplotlib",
+    "PIL",
+    "tensorflow",
+    "keras",
+    "scipy",
+    "threadpoolctl",
+)
 
 
 def part_of(module: str) -> str:

@@ -7,8 +7,8 @@
 """
 
 from cnn_ext._errors import missing_attribute
-from cnn_ext.datasets import fashion_mnist
+from cnn_ext.datasets import cifar10, cifar100, fashion_mnist, mnist
 
-__all__ = ["fashion_mnist"]
+__all__ = ["cifar10", "cifar100", "fashion_mnist", "mnist"]
 
 __getattr__ = missing_attribute(__name__, __all__)

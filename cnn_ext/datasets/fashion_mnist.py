@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnn_ext.datasets._files import IdxDataset, IdxFile, Split
+from cnn_ext.datasets._idx import IdxDataset, IdxFile, Split
 
 _FASHION_MNIST = IdxDataset(
     name="fashion-mnist",
@@ -30,6 +30,7 @@ _FASHION_MNIST = IdxDataset(
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     ),
+    hint="; or, on Debian and Ubuntu, run `apt install dataset-fashion-mnist`",
 )
 
 

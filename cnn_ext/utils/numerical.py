@@ -1,4 +1,4 @@
-"""Labels as numbers."""
+"""Labels as numbers, and arrays of length one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from cnn_ext import ops
 from cnn_ext._errors import teaches_keywords
+from cnn_ext.autograd import Tensor
+from cnn_ext.config import epsilon, floatx
 
 
 @teaches_keywords
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     """One-hot rows for class numbers, as `keras.utils.to_categorical` makes them.
 
     Args:
@@ -20,7 +23,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         num_classes: How many classes there are; `max(x) + 1` when not given.
 
     Returns:
-        float64 array of shape `(*x.shape, num_classes)`: 1 at the class, 0 elsewhere.
+        float64 array of shape `(*x.shape, num_classes)`: 1 at the class, 0 elsewhere; for a
+        Tensor a Tensor in `config.floatx()`.
 
     Raises:
         ValueError: A label is not an integer, is negative, or is not below `num_classes`.
@@ -31,13 +35,49 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
            [0., 1., 0., 0.],
            [0., 0., 0., 1.]])
     """
-    labels = _class_numbers(x)
+    labels = _class_numbers(x.data if isinstance(x, Tensor) else x)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     classes = _number_of_classes(labels, num_classes)
     one_hot = np.zeros((labels.size, classes))
     one_hot[np.arange(labels.size), labels.ravel()] = 1
-    return one_hot.reshape(*labels.shape, classes)
+    one_hot = one_hot.reshape(*labels.shape, classes)
+    return Tensor(one_hot, dtype=floatx()) if isinstance(x, Tensor) else one_hot
+
+
+@teaches_keywords
+def normalize(x: Any, axis: int | None = -1, order: int = 2) -> Any:
+    """`x` divided by its norms along an axis, as `keras.utils.normalize` does.
+
+    Args:
+        x: Array, nested list or Tensor; a Tensor gives a Tensor, which can be differentiated.
+        axis: The axis along which a norm is taken; None for one norm of all, that of
+            `numpy.linalg.norm`.
+        order: Which norm: 2 the Euclidean, 1 the sum of magnitudes, `numpy.inf` the largest.
+
+    Returns:
+        What has norm 1 along the axis; zeros stay zeros; a vector becomes a row, as in Keras.
+        (Keras fails or errs for `axis=0` of a matrix.)
+
+    >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    if isinstance(x, Tensor):
+        return _normalize_tensor(x, axis, order)
+    x = np.asarray(x)
+    norm = np.atleast_1d(np.linalg.norm(x, order, axis))
+    norm[norm == 0] = 1
+    return x / np.expand_dims(norm, -1 if axis is None or x.ndim == 1 else axis)
+
+
+def _normalize_tensor(x: Tensor, axis: int | None, order: int) -> Tensor:
+    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+        raise ValueError(f"Argument `order` must be an int >= 1. Received: order={order}")
+    powers = ops.sum(ops.power(ops.absolute(x), order), axis=axis, keepdims=True)
+    # The power is kept away from zero, where the root has no slope.
+    norm = ops.power(ops.maximum(powers, epsilon() ** order), 1 / order)
+    return x / norm
 
 
 def _class_numbers(x: Any) -> np.ndarray:

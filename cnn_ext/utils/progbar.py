@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cnn_ext._errors import TeachesKeywords
+from cnn_ext.utils.messages import write
 
 _BOLD, _GREEN, _WHITE, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
 _CODES = re.compile(r"\x1b\[\d+m")
@@ -88,7 +89,7 @@ class Progbar(TeachesKeywords):
             self._draw(self._bar_line(current, now, finalize), finalize)
             self._drawn_at = now
         elif self.verbose == 2 and self.target:
-            _write(self._plain_line(current, now))
+            write(self._plain_line(current, now))
 
     def add(self, n: int, values: Values | None = None) -> None:
         """Show that `n` more steps are done: see `update`."""
@@ -101,7 +102,7 @@ class Progbar(TeachesKeywords):
             self._drawn_width = len(plain)
         else:
             line = plain
-        _write(line + "\n" * finalize)
+        write(line + "\n" * finalize)
 
     def _bar_line(self, current: int, now: float, finalize: bool) -> str:
         step = self._seconds_per_step(current, now)
@@ -159,16 +160,3 @@ def _countdown(seconds: float) -> str:
 def _number(value: Any) -> str:
     mean = float(np.mean(value))
     return f"{mean:.4f}" if abs(mean) > 1e-3 else f"{mean:.4e}"
-
-
-def _write(text: str) -> None:
-    """To stdout now, in the characters it has; a program without one (pythonw) stays silent."""
-    if sys.stdout is None:
-        return
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = text.replace("━", "=").encode(encoding, "replace").decode(encoding)
-    sys.stdout.write(text)
-    sys.stdout.flush()
