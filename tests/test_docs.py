@@ -34,7 +34,7 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def public_functions() -> list[tuple[str, object]]:
     modules = [cnn_ext.ops, cnn_ext.layers, cnn_ext.losses, cnn_ext.metrics, cnn_ext.optimizers]
     modules += [cnn_ext.callbacks, cnn_ext.initializers, cnn_ext.activations, cnn_ext.testing]
-    modules += [cnn_ext.environment]
+    modules += [cnn_ext.environment, cnn_ext.optimizers.schedules]
     return [
         (f"{module.__name__}.{name}", getattr(module, name))
         for module in modules

@@ -507,10 +507,6 @@ UNSUPPORTED = tuple(
     for slip, call, error, *says in (
         ("a low rank", lambda k: k.layers.Dense(2, lora_rank=2), ValueError,
          "not supported", "lora_rank=2"),
-        ("a moving average", lambda k: k.optimizers.Adam(use_ema=True), ValueError,
-         "not supported yet", "use_ema=True"),
-        ("a schedule", lambda k: k.optimizers.Adam(lambda: 0.1), ValueError,
-         "schedules are not supported yet", "lambda"),
         ("a class to ignore", lambda k: k.losses.SparseCategoricalCrossentropy(ignore_class=0),
          ValueError, "not supported yet", "sample_weight", "ignore_class=0"),
         ("in the function", lambda k: k.losses.sparse_categorical_crossentropy(
@@ -590,7 +586,7 @@ def test_error_teaches(row, capsys):
     if made is not None:
         for weight, value in zip(made.get_weights(), before, strict=True):
             np.testing.assert_array_equal(weight, value)
-        assert int(made.optimizer.iterations) == 0
+        assert made.optimizer is None or int(made.optimizer.iterations) == 0
     assert capsys.readouterr().err == ""
 
 

@@ -63,8 +63,7 @@ class Trainer(Loops):
         self.loss = loss
         self._compile_loss = None if loss is None else CompiledLoss(loss, loss_weights, names)
         given = metrics is not None or weighted_metrics is not None
-        self._compile_metrics = CompiledMetrics(metrics, weighted_metrics, names) if given else None
-        self._set_loss_tracker()
+        self._set_metrics(CompiledMetrics(metrics, weighted_metrics, names) if given else None)
         if jit_compile is True and run_eagerly:
             jit_compile = False
             warnings.warn(
@@ -94,8 +93,9 @@ class Trainer(Loops):
             },
         )
 
-    def _set_loss_tracker(self) -> None:
-        # Not one of the metrics that the model has as attributes.
+    def _set_metrics(self, compiled: CompiledMetrics | None) -> None:
+        # Past `__setattr__`: they are not among the metrics that the model has as attributes.
+        object.__setattr__(self, "_compile_metrics", compiled)
         object.__setattr__(self, "_loss_tracker", metrics.Mean(name="loss"))
 
     def _output_names(self) -> list[str] | None:
