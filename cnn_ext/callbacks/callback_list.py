@@ -106,19 +106,20 @@ def plain_logs(logs: Logs) -> dict[str, Any]:
 
 
 def _calls(event: str) -> Callable[..., None]:
-    def call(self: CallbackList, *number: int, logs: Logs = None) -> None:
-        if "batch" in event or "epoch" in event:
-            number, logs = number[:1], number[1] if len(number) > 1 else logs  # type: ignore[misc]
-        elif number:
-            number, logs = (), number[0]  # type: ignore[assignment]
-        methods = self.listeners(event)
+    def tell(callbacks: CallbackList, number: tuple[int, ...], logs: Logs) -> None:
+        methods = callbacks.listeners(event)
         if methods:
             logs = plain_logs(logs)
             for method in methods:
                 method(*number, logs)
 
-    call.__name__ = event
-    return call
+    def numbered(self: CallbackList, number: int, logs: Logs = None) -> None:
+        tell(self, (number,), logs)
+
+    def whole(self: CallbackList, logs: Logs = None) -> None:
+        tell(self, (), logs)
+
+    return numbered if "batch" in event or "epoch" in event else whole
 
 
 for _event in EVENTS:

@@ -65,6 +65,7 @@ class CSVLogger(Callback):
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) or not isinstance(value, Iterable) or np.ndim(value) == 0:
+    single = isinstance(value, np.ndarray) and value.ndim == 0
+    if single or isinstance(value, str) or not isinstance(value, Iterable):
         return value
     return f'"[{", ".join(map(str, value))}]"'

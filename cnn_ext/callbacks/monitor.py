@@ -54,7 +54,7 @@ class MonitorCallback(Callback):
     def _direction(self) -> str:
         name = self.monitor.removeprefix("val_")
         mode = "min" if name == "loss" else None
-        known = []
+        known: list[Any] = []
         for metric in getattr(self.model, "metrics", ()):
             known += metric.metrics if hasattr(metric, "metrics") else [metric]
         for metric in known:

@@ -53,4 +53,5 @@ def validation_parts(data: Any, needs_targets: bool) -> tuple[Any, ...]:
         )
     if not is_array_data(parts[0]) and len(parts) == 1:
         return parts
-    return (ArrayData(*parts, what="validation_data"),)
+    x, y, sample_weight = (*parts, None, None)[:3]
+    return (ArrayData(x, y, sample_weight, "validation_data"),)

@@ -57,16 +57,17 @@ class CompiledLoss:
         return self._parts
 
     def _resolved(self, y_true: Any, y_pred: Any) -> list[_Part]:
-        """A part for each output that has a loss."""
-        leaves = flatten(_leaf_losses(self._matched_weights(y_pred), y_pred))
+        """A part for each output that has a loss, in the order in which the losses are written."""
+        structure = _leaf_losses(self._matched_weights(y_pred), y_pred)
+        leaves, outputs = flatten(structure), flatten(y_pred)
         names = flat_names(y_pred, self._names)
         targets = aligned_targets(y_true, y_pred, self._names, leaves)
         parts = []
-        for index, (leaf, output) in enumerate(zip(leaves, flatten(y_pred), strict=True)):
-            if leaf is None or leaf.loss is None:
-                continue
-            loss = _resolved_loss(leaf.loss, targets[index], output)
-            parts.append(_Part(index, loss, leaf.weight, names[index] or loss.name))
+        for index in _as_written(pack_sequence_as(structure, range(len(leaves)))):
+            leaf = leaves[index]
+            if leaf is not None:
+                loss, name = _resolved_loss(leaf.loss, targets[index], outputs[index])
+                parts.append(_Part(index, loss, leaf.weight, names[index] or name))
         return parts
 
     def _matched_weights(self, y_pred: Any) -> Any:
@@ -82,7 +83,7 @@ class CompiledLoss:
                 _check_names(weights, names)
                 weights = [weights.get(name) for name in names]
         if weights is None:
-            return map_structure(lambda one: _Weighted(one, None), loss)
+            return map_structure(_weighted, loss)
         if isinstance(weights, dict) and isinstance(loss, dict):
             _check_names(weights, list(loss))
             weights = {key: weights.get(key) for key in loss}
@@ -92,7 +93,7 @@ class CompiledLoss:
                 f"`loss_weights` must match the number of losses, got {len(flatten(loss))} losses "
                 f"and {len(flat)} weights. Received: loss_weights={self._weights}"
             )
-        return map_structure(_Weighted, loss, pack_sequence_as(loss, flat))
+        return map_structure(_weighted, loss, pack_sequence_as(loss, flat))
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The weighted sum of the losses of all outputs; None if no output has one."""
@@ -134,6 +135,18 @@ class CompiledLoss:
             part.loss.check_targets(targets[part.output], tuple(output.shape))
 
 
+def _weighted(loss: Any, weight: Any = None) -> _Weighted | None:
+    return None if loss is None else _Weighted(loss, weight)
+
+
+def _as_written(structure: Any) -> list[Any]:
+    """The leaves in the order of the structure's keys, not of its sorted keys."""
+    if not is_nested(structure):
+        return [structure]
+    items = structure.values() if isinstance(structure, dict) else structure
+    return [leaf for item in items for leaf in _as_written(item)]
+
+
 def _check_names(weights: dict[str, Any], names: list[str]) -> None:
     unknown = [name for name in weights if name not in names]
     if unknown:
@@ -168,9 +181,8 @@ def _leaf_losses(loss: Any, y_pred: Any, path: tuple[Any, ...] = ()) -> Any:
             where = "either the model's output (`y_pred`) or in the labels (`y_true`)"
             raise KeyError(_not_found((*path, key), where, loss))
     if isinstance(y_pred, dict):
-        return {
-            key: _leaf_losses(loss.get(key), y_pred[key], (*path, key)) for key in sorted(y_pred)
-        }
+        keys += [key for key in y_pred if key not in loss]
+        return {key: _leaf_losses(loss.get(key), y_pred[key], (*path, key)) for key in keys}
     return [
         _leaf_losses(loss[i] if i < len(loss) else None, part, (*path, i))
         for i, part in enumerate(y_pred)
@@ -189,13 +201,19 @@ def _is_automatic(identifier: Any) -> bool:
 
 
 def _as_loss(identifier: Any) -> losses.Loss:
-    return getattr(losses, "as_loss", losses.get)(identifier)
+    found = losses.as_loss(identifier)
+    assert found is not None
+    return found
 
 
-def _resolved_loss(identifier: Any, y_true: Any, y_pred: Any) -> losses.Loss:
+def _resolved_loss(identifier: Any, y_true: Any, y_pred: Any) -> tuple[losses.Loss, str]:
+    """The loss, and its name where its output has none."""
     if not _is_automatic(identifier):
-        return _as_loss(identifier)
+        loss = _as_loss(identifier)
+        return loss, identifier if isinstance(identifier, str) else loss.name
     if is_binary(y_pred):
-        return losses.BinaryCrossentropy()
-    sparse = is_sparse(y_true, y_pred)
-    return losses.SparseCategoricalCrossentropy() if sparse else losses.CategoricalCrossentropy()
+        return losses.BinaryCrossentropy(), identifier
+    kind = losses.CategoricalCrossentropy
+    if is_sparse(y_true, y_pred):
+        kind = losses.SparseCategoricalCrossentropy
+    return kind(), identifier

@@ -136,7 +136,7 @@ class ArrayBatches(Source):
 
     def passed(self) -> Iterator[Any]:
         samples, size = len(self.data), self.batch_size
-        random = None if self._stream is None else self._stream.next()
+        random = None if self._stream is None else self._stream.generator()
         order = None if random is None or self._within else random.permutation(samples)
         for start in range(0, samples, size):
             rows: Any = slice(start, min(start + size, samples))
@@ -193,7 +193,7 @@ class DatasetBatches(Source):
     def passed(self) -> Iterator[Any]:
         order = None
         if self._stream is not None and self.num_batches is not None:
-            order = self._stream.next().permutation(self.num_batches).tolist()
+            order = self._stream.generator().permutation(self.num_batches).tolist()
         for batch in made_ahead(self._dataset, order):
             fits = isinstance(batch, list | tuple) and len(batch) in (1, 2, 3)
             if not (fits or isinstance(batch, dict | np.ndarray)):
@@ -215,13 +215,18 @@ def is_array_data(x: Any) -> bool:
     """Whether it is an array, or a list, tuple or dict of arrays."""
     if isinstance(x, PyDataset) or (hasattr(x, "__next__") and not hasattr(x, "__array__")):
         return False
-    return x is None or is_array(x) or is_nested(x)
+    return is_array(x) or is_nested(x)
 
 
 def iterable_source(
     x: Any, y: Any, sample_weight: Any, stream: SeedGenerator | None, class_weight: Any
 ) -> Source:
     """The source for what is not arrays."""
+    if not hasattr(x, "__iter__") and not isinstance(x, PyDataset):
+        raise ValueError(
+            "Unrecognized data type: x must be an array, a list or dict of arrays, a PyDataset, a "
+            f"generator or another iterable of batches. Received: x={x!r} (of type {type(x)})"
+        )
     dataset = isinstance(x, PyDataset)
     generator = isinstance(x, types.GeneratorType)
     kind = "PyDataset" if dataset else "generator" if generator else type(x).__name__
@@ -241,11 +246,6 @@ def iterable_source(
         raise ValueError(
             "Argument `class_weight` is not supported for Python generator inputs. "
             f"Received: class_weight={class_weight}"
-        )
-    if not hasattr(x, "__iter__"):
-        raise ValueError(
-            "Unrecognized data type: arrays, a PyDataset, a generator or another iterable of "
-            f"batches are expected. Received: x={x!r} (of type {type(x)})"
         )
     return IterableBatches(x, class_weight)
 
@@ -270,8 +270,8 @@ def _weights_for(y: Any, sample_weight: Any) -> Any:
         if not alike(y, sample_weight):
             raise ValueError(
                 "You should provide one `sample_weight` array per output in `y`. The two "
-                f"structures did not match: y: {map_structure(lambda _: '*', y)}, sample_weight: "
-                f"{map_structure(lambda _: '*', sample_weight)}"
+                f"structures did not match: y: {map_structure(lambda _: '*', y)}. Received: "
+                f"sample_weight={map_structure(lambda _: '*', sample_weight)}"
             )
         return sample_weight
     if sample_weight.ndim != 1 and sample_weight.shape[1:] != (1,):

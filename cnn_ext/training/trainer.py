@@ -1,287 +1,339 @@
-"""Trainer: what a model is trained with, and the steps that the loops are made of."""
+"""Trainer: the loops fit, evaluate and predict, and the same for one batch."""
 
 from __future__ import annotations
 
-import inspect
-import math
 import warnings
 from typing import Any
 
 import numpy as np
 
-from cnn_ext import metrics, optimizers, registry
 from cnn_ext._errors import teaches_keywords
-from cnn_ext.autograd import Tensor, gradients, is_recording
-from cnn_ext.training.batches import sample_count, unpack_x_y_sample_weight
-from cnn_ext.training.compiled_loss import CompiledLoss
+from cnn_ext.autograd import Tensor, no_grad
+from cnn_ext.callbacks import CallbackList, History, TerminateOnNaN
+from cnn_ext.callbacks.callback_list import plain_logs
+from cnn_ext.random import SeedGenerator
+from cnn_ext.training.arguments import check_epochs, check_verbose, is_due, validation_parts
 from cnn_ext.training.compiled_metrics import CompiledMetrics
-from cnn_ext.training.loops import Loops
-from cnn_ext.tree import flatten
+from cnn_ext.training.data import ArrayData, is_array_data
+from cnn_ext.training.epochs import RAN_OUT, Epochs, epochs_of
+from cnn_ext.training.interruption import Interruption
+from cnn_ext.training.steps import Steps
+from cnn_ext.tree import map_structure
 
 
-class Trainer(Loops):
-    """What a model can do besides being called; the model is a Layer.
+class Trainer(Steps):
+    """What a model can do besides being called; the model is a Layer."""
 
-    A model with a way of its own to train overrides `train_step(data)`, `test_step(data)`,
-    `predict_step(data)`, or `compute_loss` or `compute_metrics`, which those steps call.
-    """
+    history: History
+    stop_evaluating = False
+    stop_predicting = False
 
-    loss: Any = None
-    run_eagerly: Any = False
-    jit_compile: Any = False
-    steps_per_execution = 1
+    _interrupted = False
+    _initial_epoch: int | None = None
 
     @teaches_keywords
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
-        auto_scale_loss: bool = True,
-    ) -> None:
-        """Choose how the model is trained (`keras.Model.compile`).
-
-        Args:
-            optimizer: name or Optimizer.
-            loss: name, Loss, or function (y_true, y_pred) -> loss of each sample; or one for each
-                output, None among them: a list, or a dict by the outputs' names.
-            loss_weights: factors of the losses in their sum, as a list or dict like `loss`.
-            metrics: list of names, Metrics or functions; `"accuracy"` becomes the binary,
-                categorical or sparse one by the shapes of the data. For several outputs: a list
-                with one entry an output, or a dict by the outputs' names.
-            weighted_metrics: the same; these are given the sample weights.
-            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted, without
-                effect.
-        """
-        self.optimizer = optimizers.get(optimizer)
-        names = self._output_names()
-        self.loss = loss
-        self._compile_loss = None if loss is None else CompiledLoss(loss, loss_weights, names)
-        given = metrics is not None or weighted_metrics is not None
-        self._set_metrics(CompiledMetrics(metrics, weighted_metrics, names) if given else None)
-        if jit_compile is True and run_eagerly:
-            jit_compile = False
-            warnings.warn(
-                "If `run_eagerly` is True, then `jit_compile` cannot also be True. Disabling "
-                "`jit_compile`.",
-                stacklevel=2,
-            )
-        self.run_eagerly = run_eagerly
-        self.jit_compile = jit_compile is True
-        self.steps_per_execution = steps_per_execution
-        self.stop_training = False
-        self._shuffle = None
-        self._loss_takes_training = "training" in inspect.signature(self.compute_loss).parameters
-        self.compiled = True
-        object.__setattr__(
-            self,
-            "_compile_config",
-            {
-                "optimizer": self.optimizer,
-                "loss": loss,
-                "loss_weights": loss_weights,
-                "metrics": metrics,
-                "weighted_metrics": weighted_metrics,
-                "run_eagerly": run_eagerly,
-                "steps_per_execution": steps_per_execution,
-                "jit_compile": self.jit_compile,
-            },
-        )
-
-    def _set_metrics(self, compiled: CompiledMetrics | None) -> None:
-        # Past `__setattr__`: they are not among the metrics that the model has as attributes.
-        object.__setattr__(self, "_compile_metrics", compiled)
-        object.__setattr__(self, "_loss_tracker", metrics.Mean(name="loss"))
-
-    def _output_names(self) -> list[str] | None:
-        """Names of the outputs in flat order, of a model that knows them."""
-        try:
-            return list(self.output_names)  # type: ignore[attr-defined]
-        except AttributeError:
-            return None
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """The arguments of `compile`, as `compile_from_config` takes them; {} before."""
-        if not self.compiled:
-            return {}
-        return registry.serialize_keras_object(self._compile_config)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with what `get_compile_config` returned."""
-        if type(self).compile is not Trainer.compile:
-            warnings.warn(
-                "`compile()` was not called as part of model loading because the model's "
-                "`compile()` method is custom. All subclassed Models that have `compile()` "
-                "overridden should also override `get_compile_config()` and "
-                "`compile_from_config(config)`. Alternatively, you can call `compile()` manually "
-                "after loading.",
-                stacklevel=2,
-            )
-            return
-        self.compile(**registry.deserialize_keras_object(config))
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The mean loss, the metrics of compile as one, the losses of outputs; then the model's."""
-        found: list[Any] = []
-        if self.compiled:
-            found.append(self._loss_tracker)
-            if self._compile_metrics is not None:
-                found.append(self._compile_metrics)
-            if self._compile_loss is not None:
-                found += self._compile_loss.metrics
-        return [*found, *self._tracked_metrics()]  # type: ignore[attr-defined]
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """Their names."""
-        return [metric.name for metric in self.metrics]
-
-    @property
-    def metrics_variables(self) -> list[Any]:
-        """The state of the metrics."""
-        return [v for metric in self.metrics for v in metric.variables]
-
-    def reset_metrics(self) -> None:
-        """Start the means of loss and metrics anew."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def zero_grad(self) -> None:
-        """Forget the gradients that `backward()` has left in the weights' `.grad`."""
-        for variable in self.trainable_variables:
-            variable.grad = None
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Predict, compare, step on one batch, packed as (x, y, sample_weight) or less of it.
-
-        Returns the logs. Raises FloatingPointError before the weights change if the loss is not
-        finite.
-        """
-        if not is_recording():
-            raise RuntimeError("training inside no_grad() is impossible: no gradients are recorded")
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=True)  # type: ignore[operator]
-        loss = self._compute_loss(x, y, y_pred, sample_weight, True)
-        self._check_loss(loss, x)
-        self._loss_tracker.update_state(loss.data, sample_weight=sample_count(x))
-        variables = self.trainable_variables
-        if variables:
-            optimizer = self.optimizer
-            assert optimizer is not None
-            found = gradients(optimizer.scale_loss(loss), variables)
-            optimizer.apply(found, variables)
-        else:
-            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Predict and compare on one batch; returns the logs."""
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)  # type: ignore[operator]
-        loss = self._compute_loss(x, y, y_pred, sample_weight, False)
-        value = loss.data if isinstance(loss, Tensor) else loss
-        self._loss_tracker.update_state(value, sample_weight=sample_count(x))
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def predict_step(self, data: Any) -> Any:
-        """The outputs for one batch, of which only the inputs count."""
-        return self(unpack_x_y_sample_weight(data)[0], training=False)  # type: ignore[operator]
-
-    def compute_loss(
+    def fit(
         self,
         x: Any = None,
         y: Any = None,
-        y_pred: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The compiled loss of predictions y_pred for targets y, and the losses that layers add."""
-        self._check_compiled("compute_loss()")
-        found = []
-        if self._compile_loss is not None:
-            if y is None:
-                raise ValueError("the loss needs targets: pass y")
-            total = self._compile_loss(y, y_pred, sample_weight)
-            if total is not None:
-                found.append(total)
-        for loss in self.losses:  # type: ignore[attr-defined]
-            found.append(loss.sum() if loss.ndim else loss)
-        if not found:
-            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-        total = found[0]
-        for loss in found[1:]:
-            total = total + loss
-        return total
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
+    ) -> History:
+        """Train the model (`keras.Model.fit`).
 
-    def _compute_loss(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool
-    ) -> Any:
-        """`compute_loss`, which a subclass may have written without `training`."""
-        if self._loss_takes_training:
-            return self.compute_loss(x, y, y_pred, sample_weight, training=training)
-        return self.compute_loss(x, y, y_pred, sample_weight)
+        Args:
+            x: inputs, one row a sample: an array, or a list or dict of arrays for several inputs;
+                or a `utils.PyDataset`, a generator or another iterable of batches (x, y) or
+                (x, y, sample_weight).
+            y: targets, an array, or a list or dict of arrays for several outputs.
+            batch_size: samples in a step; 32 if None.
+            epochs: number of the last epoch.
+            verbose: 0 silent, 1 (or `"auto"`) a progress bar, 2 a line an epoch.
+            callbacks: Callback objects.
+            validation_split: share of the last samples that is kept for validation.
+            validation_data: (x_val, y_val) or (x_val, y_val, sample_weight), or batches.
+            shuffle: whether each epoch sees the samples in a new order; `"batch"`: within batches.
+            class_weight: factor for the loss of each class's samples.
+            sample_weight: factor for each sample's loss, or one array an output.
+            initial_epoch: epochs already done.
+            steps_per_epoch, validation_steps: steps after which an epoch or validation ends.
+            validation_batch_size: batch_size if None.
+            validation_freq: epochs between validations, or a list of epochs, counted from 1.
 
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Take a batch into account in the compiled metrics; returns the values of all metrics."""
-        if self._compile_metrics is not None:
-            self._compile_metrics.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
+        Returns:
+            History: `.history` has a list of values for each name, the last epoch's last.
 
-    def get_metrics_result(self) -> dict[str, Any]:
-        """The values of all metrics by name."""
-        results: dict[str, Any] = {}
-        for metric in self.metrics:
-            result = metric.result()
-            if isinstance(result, dict):
-                results.update(result)
-            else:
-                results[metric.name] = result
-        return results
+        Raises:
+            ValueError: for data that do not fit the model or each other, before training.
+            FloatingPointError: if the loss is not finite; the weights are then those before the
+                step. With the callback TerminateOnNaN training ends instead.
 
-    def _check_loss(self, loss: Any, x: Any) -> None:
-        """An error for a loss that cannot be trained on."""
-        if loss.size != 1:
-            raise ValueError(
-                "the loss must be reduced to one number to train on; use another reduction. "
-                f"Received: shape={loss.shape}"
-            )
-        if self._any_loss_will_do or math.isfinite(loss.item()):
-            return
-        finite = all(np.isfinite(leaf).all() for leaf in flatten(x) if leaf is not None)
-        cause = (
-            "training diverged: use a smaller learning rate, or scale the inputs to [0, 1]"
-            if finite
-            else "the inputs of this batch hold NaN or infinity: clean them"
-        )
-        raise FloatingPointError(
-            f"the loss is {loss.item()}; {cause}. The weights are still those before this step "
-            f"(step {int(self.optimizer.iterations) + 1})."  # type: ignore[union-attr]
-        )
-
-    def _check_data(self, data: Any) -> None:
-        """See that arrays fit the model and the loss, before a weight is changed.
-
-        Only for models that train in the usual way.
+        Ctrl-C ends the training after the batch, as if it were over; the epoch that it cuts short
+        is not in the history. A second Ctrl-C raises KeyboardInterrupt at once.
         """
-        own = (Trainer.train_step, Trainer.compute_loss)
-        if (type(self).train_step, type(self).compute_loss) != own:
-            return
-        x, y, sample_weight = unpack_x_y_sample_weight(data[:1])
-        y_pred = self(x, training=False)  # type: ignore[operator]
-        if self._compile_loss is not None and data.y is not None:
-            self._compile_loss.check_targets(data.y, y_pred)
-            self._compile_loss(y, y_pred, sample_weight)
-            for metric in self._compile_loss.metrics:
-                metric.reset_state()
+        self._check_compiled("fit()")
+        check_epochs(epochs=epochs, initial_epoch=initial_epoch)
+        check_verbose(verbose)
+        is_due(1, validation_freq)  # an error now, not after an epoch
+        if self._shuffle is None:
+            self._shuffle = SeedGenerator()
+        if validation_split and validation_data is None:
+            x, validation_data = _split(x, y, sample_weight, validation_split)
+            y = sample_weight = None
+        batches = epochs_of(
+            x, y, sample_weight, batch_size=batch_size, steps=steps_per_epoch, shuffle=shuffle,
+            class_weight=class_weight, stream=self._shuffle, steps_name="steps_per_epoch",
+        )  # fmt: skip
+        self._check_arrays(batches)
+        checks = None
+        if validation_data is not None:
+            checks = epochs_of(
+                *validation_parts(validation_data, self._compile_loss is not None),
+                batch_size=validation_batch_size or batch_size, steps=validation_steps,
+                steps_name="validation_steps",
+            )  # fmt: skip
+            self._check_arrays(checks)
+        events = self._events(callbacks, verbose, epochs, batches.steps, add_history=True)
+        self._any_loss_will_do = any(isinstance(c, TerminateOnNaN) for c in events.callbacks)
+        self.stop_training = False
+        try:
+            return self._fit(batches, checks, events, initial_epoch, epochs, validation_freq)
+        finally:
+            self._any_loss_will_do = False
+
+    def _fit(
+        self,
+        batches: Epochs,
+        checks: Epochs | None,
+        events: CallbackList,
+        initial_epoch: int,
+        epochs: int,
+        validation_freq: Any,
+    ) -> History:
+        """The epochs of `fit`."""
+        logs = None
+        with Interruption(self) as interruption:
+            self._initial_epoch = None
+            events.on_train_begin()
+            try:
+                for epoch in range(self._initial_epoch or initial_epoch, epochs):
+                    found = self._fit_epoch(epoch, batches, checks, events, validation_freq)
+                    if found is None:
+                        break
+                    logs = found
+                    if batches.exhausted and epoch + 1 < epochs and not self.stop_training:
+                        warnings.warn(RAN_OUT, stacklevel=3)
+                        break
+                    if self.stop_training:
+                        break
+            except KeyboardInterrupt:
+                if not interruption.take():
+                    raise
+        if self.optimizer is not None and epochs > 0:
+            self.optimizer.finalize_variable_values(self.trainable_variables)
+        events.on_train_end(logs)
+        return self.history
+
+    def _fit_epoch(
+        self,
+        epoch: int,
+        batches: Epochs,
+        checks: Epochs | None,
+        events: CallbackList,
+        validation_freq: Any,
+    ) -> dict[str, Any] | None:
+        """The logs of one epoch; None if it was interrupted or there was no batch."""
+        self.reset_metrics()
+        events.on_epoch_begin(epoch)
+        logs: Any = None
+        for step, batch in enumerate(batches):
+            events.on_train_batch_begin(step)
+            logs = self.train_step(batch)
+            events.on_train_batch_end(step, logs)
+            if self.stop_training:
+                break
+        if logs is None or self._interrupted:
+            return None
+        logs = dict(self._own_or(logs))
+        if checks is not None and is_due(epoch + 1, validation_freq):
+            found = self._evaluate(checks, events)
+            if self._interrupted:
+                return None
+            logs |= {f"val_{name}": value for name, value in found.items()}
+        events.on_epoch_end(epoch, logs)
+        return logs
+
+    @teaches_keywords
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on data (`keras.Model.evaluate`).
+
+        Args are those of `fit`. Returns a list, loss first, or a number if there is only the loss;
+        a dict by name if `return_dict`.
+        """
+        self._check_compiled("evaluate()")
+        check_verbose(verbose)
+        batches = epochs_of(x, y, sample_weight, batch_size=batch_size, steps=steps)
+        logs = self._evaluate(batches, self._events(callbacks, verbose, 1, batches.steps))
+        return logs if return_dict else self._in_order(logs)
+
+    def _evaluate(self, batches: Epochs, events: CallbackList) -> dict[str, Any]:
+        batches.restart()
+        self.stop_evaluating = False
+        events.on_test_begin()
+        logs: Any = {}
+        self.reset_metrics()
+        for step, batch in enumerate(batches):
+            events.on_test_batch_begin(step)
+            with no_grad():
+                logs = self.test_step(batch)
+            events.on_test_batch_end(step, logs)
+            if self.stop_evaluating or self._interrupted:
+                break
+        logs = plain_logs(self._own_or(logs))
+        events.on_test_end(logs)
+        return logs
+
+    @teaches_keywords
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs for inputs, as arrays in the model's structure (`keras.Model.predict`).
+
+        Args are those of `fit`.
+        """
+        check_verbose(verbose)
+        batches = epochs_of(x, batch_size=batch_size, steps=steps)
+        events = self._events(callbacks, verbose, 1, batches.steps)
+        self.stop_predicting = False
+        events.on_predict_begin()
+        outputs: list[Any] = []
+        for step, batch in enumerate(batches):
+            events.on_predict_batch_begin(step)
+            with no_grad():
+                outputs.append(map_structure(_as_array, self.predict_step(batch)))
+            events.on_predict_batch_end(step, {"outputs": outputs[-1]})
+            if self.stop_predicting:
+                break
+        events.on_predict_end()
+        if not outputs:
+            raise ValueError(f"there is nothing to predict: x gave no batch. Received: x={x!r}")
+        return map_structure(lambda *parts: np.concatenate(parts), *outputs)
+
+    @teaches_keywords
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step of training on one batch (`keras.Model.train_on_batch`).
+
+        Returns the batch's loss and metrics: a list with the loss first, a number if there is only
+        the loss, a dict if `return_dict`.
+        """
+        self._check_compiled("train_on_batch()")
+        data = ArrayData(x, y, sample_weight)
+        if class_weight is not None:
+            data.weigh_classes(class_weight)
+        self.reset_metrics()
+        return self._returned(self.train_step(data[:]), return_dict)
+
+    @teaches_keywords
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics on one batch (`keras.Model.test_on_batch`)."""
+        self._check_compiled("test_on_batch()")
+        data = ArrayData(x, y, sample_weight)
+        self.reset_metrics()
+        with no_grad():
+            logs = self.test_step(data[:])
+        return self._returned(logs, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch (`keras.Model.predict_on_batch`)."""
+        with no_grad():
+            return map_structure(_as_array, self.predict_step((ArrayData(x)[:],)))
+
+    def _own_or(self, logs: Any) -> Any:
+        """The metrics' values now, if they are what a step has logged; else its logs."""
+        if not isinstance(logs, dict):
+            raise TypeError(
+                "train_step() and test_step() must return a dict of logs by name. "
+                f"Received: {type(logs).__name__}"
+            )
+        found = self.get_metrics_result()
+        return found if set(found) == set(logs) else logs
+
+    def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:
+        logs = plain_logs(logs)
+        return logs if return_dict else self._in_order(logs)
+
+    def _in_order(self, logs: dict[str, Any]) -> Any:
+        """The values of logs: those that metrics are called by first, then by name."""
+        names = []
+        for metric in self.metrics:
+            inside = metric.metrics if isinstance(metric, CompiledMetrics) else [metric]
+            names += [one.name for one in inside]
+        values = [logs[name] for name in names if name in logs]
+        values += [logs[name] for name in sorted(logs) if name not in names]
+        return values[0] if len(values) == 1 else values
+
+    def _check_arrays(self, batches: Epochs) -> None:
+        data = getattr(batches.source, "data", None)
+        if data is not None:
+            with no_grad():
+                self._check_data(data)
+
+    def _events(
+        self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, **how: Any
+    ) -> CallbackList:
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
+            callbacks, add_progbar=verbose != 0, model=self, **how,
+            verbose=verbose, epochs=epochs, steps=steps,
+        )  # fmt: skip
 
 
+def _as_array(value: Any) -> np.ndarray:
+    return value.data if isinstance(value, Tensor) else np.asarray(value)
+
+
+def _split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Any, Any]:
+    """Arrays to train on, and the last of them for validation."""
+    if not is_array_data(x):
+        raise ValueError(
+            "Argument `validation_split` is only supported for tensors or NumPy arrays. Found "
+            f"incompatible type in the input: pass validation_data. Received: {type(x)}"
+        )
+    return ArrayData(x, y, sample_weight).split(fraction)
