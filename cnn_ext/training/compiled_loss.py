@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from cnn_ext import losses
 from cnn_ext.metrics import Mean
-from cnn_ext.training.outputs import aligned_targets, flat_names, is_binary, is_sparse
+from cnn_ext.training.outputs import Path, aligned_targets, is_binary, is_sparse, names_of, paths
 from cnn_ext.tree import flatten, is_nested, map_structure, pack_sequence_as
 
 
@@ -60,14 +60,15 @@ class CompiledLoss:
         """A part for each output that has a loss, in the order in which the losses are written."""
         structure = _leaf_losses(self._matched_weights(y_pred), y_pred)
         leaves, outputs = flatten(structure), flatten(y_pred)
-        names = flat_names(y_pred, self._names)
+        names, keys = names_of(y_pred, self._names), list(paths(y_pred))
         targets = aligned_targets(y_true, y_pred, self._names, leaves)
         parts = []
         for index in _as_written(pack_sequence_as(structure, range(len(leaves)))):
             leaf = leaves[index]
             if leaf is not None:
                 loss, name = _resolved_loss(leaf.loss, targets[index], outputs[index])
-                parts.append(_Part(index, loss, leaf.weight, names[index] or name))
+                name = _in_logs(keys[index], names[index] or name)
+                parts.append(_Part(index, loss, leaf.weight, name))
         return parts
 
     def _matched_weights(self, y_pred: Any) -> Any:
@@ -137,6 +138,12 @@ class CompiledLoss:
 
 def _weighted(loss: Any, weight: Any = None) -> _Weighted | None:
     return None if loss is None else _Weighted(loss, weight)
+
+
+def _in_logs(path: Path, name: str) -> str:
+    """What logs call a loss: the keys to its output; a position gives way to the output's name."""
+    keys = path if path and isinstance(path[-1], str) else (*path[:-1], name)
+    return "/".join(map(str, keys))
 
 
 def _as_written(structure: Any) -> list[Any]:

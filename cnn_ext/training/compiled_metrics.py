@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from cnn_ext import metrics
 from cnn_ext.autograd import Tensor
 from cnn_ext.metrics.compiled import accuracy_for, crossentropy_for, named
-from cnn_ext.training.outputs import aligned_targets, flat_names, is_flat
+from cnn_ext.training.outputs import aligned_targets, names_of, is_flat
 from cnn_ext.tree import flatten, is_nested, map_structure
 
 _BY_SHAPE = {
@@ -92,7 +92,7 @@ class CompiledMetrics:
 
     def _by_output(self, argument: str, given: Any, y_pred: Any) -> list[tuple[Any, str | None]]:
         """For each output the metrics' identifiers and the name that logs show."""
-        names = flat_names(y_pred, self._names)
+        names = names_of(y_pred, self._names)
         if len(names) == 1:
             return [(flatten(given), None)]
         if is_flat(y_pred):

@@ -13,23 +13,28 @@ def is_flat(structure: Any) -> bool:
     return is_nested(structure) and len(flatten(structure)) == len(structure)
 
 
-def flat_names(y_pred: Any, output_names: list[str] | None) -> list[str | None]:
-    """A name for each leaf of y_pred: its keys in a dict, else the model's name for the output."""
-    keys = list(_dict_keys(y_pred))
-    given = output_names if output_names and len(output_names) == len(keys) else [None] * len(keys)
-    return ["/".join(path) or name for path, name in zip(keys, given, strict=True)]
+Path = tuple[str | int, ...]
 
 
-def _dict_keys(structure: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The keys of dicts on the way to each leaf, in flat order."""
+def paths(structure: Any, start: Path = ()) -> Iterator[Path]:
+    """The keys and positions on the way to each leaf, in flat order."""
     if isinstance(structure, dict):
         for key in sorted(structure):
-            yield from _dict_keys(structure[key], (*path, str(key)))
+            yield from paths(structure[key], (*start, key))
     elif isinstance(structure, list | tuple):
-        for item in structure:
-            yield from _dict_keys(item, path)
+        for position, item in enumerate(structure):
+            yield from paths(item, (*start, position))
     else:
-        yield path
+        yield start
+
+
+def names_of(y_pred: Any, output_names: list[str] | None) -> list[str | None]:
+    """The model's name for each leaf of y_pred, in flat order; keys for a dict of leaves."""
+    found = list(paths(y_pred))
+    if isinstance(y_pred, dict) and is_flat(y_pred):
+        return [str(key) for (key,) in found]
+    known = output_names is not None and len(output_names) == len(found)
+    return list(output_names) if known else [None] * len(found)  # type: ignore[arg-type]
 
 
 def aligned_targets(
