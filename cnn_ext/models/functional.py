@@ -158,8 +158,8 @@ class GraphOwner:
             lambda x: f"Tensor(shape={tuple(getattr(x, 'shape', ()))})", inputs
         )
         return (
-            f"The structure of `inputs` doesn't match the expected structure.\nExpected: "
-            f"{expected}\nReceived: inputs={received}"
+            f"The structure of `inputs` doesn't match the expected structure. Expected: "
+            f"{expected}. Received: inputs={received}"
         )
 
     def _fitted(self, x: Any, reference: KerasTensor) -> Any:
