@@ -102,7 +102,9 @@ from cnn_ext.layers.wrapper import SpectralNormalization, TimeDistributed, Wrapp
 
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
-AvgPool3D = AveragePooling3D
+AvgPool3D = AveragePooling3Dfrom cnn_ext.registry import deserialize_keras_object as deserialize
+from cnn_ext.registry import serialize_keras_object as serialize
+
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
@@ -236,12 +238,15 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
+
 
 _classes = {
     name: value
