@@ -1,4 +1,4 @@
-"""The public names and signatures are Keras's; what is missing or differs is listed with a reason."""
+"""Public names and signatures are Keras's; what is missing or differs is listed, with a reason."""
 
 import functools
 import inspect

@@ -99,12 +99,12 @@ from cnn_ext.layers.regularization import (
 from cnn_ext.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from cnn_ext.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from cnn_ext.layers.wrapper import SpectralNormalization, TimeDistributed, Wrapper
+from cnn_ext.registry import deserialize_keras_object as deserialize
+from cnn_ext.registry import serialize_keras_object as serialize
 
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
-AvgPool3D = AveragePooling3Dfrom cnn_ext.registry import deserialize_keras_object as deserialize
-from cnn_ext.registry import serialize_keras_object as serialize
-
+AvgPool3D = AveragePooling3D
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
