@@ -56,8 +56,19 @@ def teaches_keywords(function: F) -> F:
     return checked  # type: ignore[return-value]
 
 
+class _SignatureOfInit:
+    """A class's signature: its `__init__`'s, whatever its `__new__` takes."""
+
+    def __get__(self, instance: Any, cls: type) -> inspect.Signature:
+        init = inspect.signature(cls.__init__)  # type: ignore[misc]
+        parameters = [] if cls.__init__ is object.__init__ else [*init.parameters.values()][1:]  # type: ignore[misc]
+        return inspect.Signature(parameters)
+
+
 class TeachesKeywords:
     """Base of every class that users construct: its constructor's misspelt keywords are named."""
+
+    __signature__ = _SignatureOfInit()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
@@ -83,12 +94,11 @@ def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]
 
 
 def lookup(kind: str, name: str, table: dict[str, Any]) -> Any:
-    r"""`table[name]`, or a ValueError that lists what there is and suggests the nearest.
+    """`table[name]`, or a ValueError that lists what there is and suggests the nearest.
 
-    >>> lookup("loss", "mxe", {"mae": max, "mse": min})
+    >>> lookup("loss", "mxe", {"mse": min})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: Could not interpret loss identifier: mxe; did you mean 'mse'? \
-Known: mae, mse. Received: 'mxe'
+    ValueError: Could not interpret loss identifier: mxe; did you mean 'mse'? Known: mse. Rec...
     """
     try:
         return table[name]

@@ -158,8 +158,8 @@ class GraphOwner:
             lambda x: f"Tensor(shape={tuple(getattr(x, 'shape', ()))})", inputs
         )
         return (
-            f"The structure of `inputs` doesn't match the expected structure.\nExpected: "
-            f"{expected}\nReceived: inputs={received}"
+            f"The structure of `inputs` doesn't match the expected structure. Expected: "
+            f"{expected}. Received: inputs={received}"
         )
 
     def _fitted(self, x: Any, reference: KerasTensor) -> Any:
@@ -178,7 +178,7 @@ class GraphOwner:
             raise ValueError(
                 f"Invalid input shape for input with name '{reference.name}' of model "
                 f"'{self.name}'. Expected shape {expected}, but input has incompatible shape "
-                f"{shape}"
+                f"{shape}. Received: an input of {len(shape)} axes"
             )
         for size, wanted in zip(shape[1:], expected[1:], strict=True):
             if self.functional and None not in (size, wanted) and size != wanted:
