@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from cnn_ext import metrics
 from cnn_ext.autograd import Tensor
 from cnn_ext.metrics.compiled import accuracy_for, crossentropy_for, named
-from cnn_ext.training.outputs import aligned_targets, names_of, is_flat
+from cnn_ext.training.outputs import aligned_targets, is_flat, names_of
 from cnn_ext.tree import flatten, is_nested, map_structure
 
 _BY_SHAPE = {
