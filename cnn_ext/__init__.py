@@ -14,9 +14,13 @@ except ImportError as error:
         "`pip install .` and run from another folder, or use `pip install -e .`"
     ) from error
 
+import importlib as _importlib
+from typing import Any as _Any
+
 from cnn_ext import (
     activations,
     autograd,
+    backend,
     callbacks,
     config,
     constraints,
@@ -29,11 +33,13 @@ from cnn_ext import (
     models,
     ops,
     optimizers,
+    plot,
     preprocessing,
     random,
     regularizers,
     saving,
     testing,
+    tree,
     utils,
 )
 from cnn_ext._errors import missing_attribute
@@ -41,21 +47,28 @@ from cnn_ext._kernels import get_num_threads, set_num_threads
 from cnn_ext.autograd import Tensor, Variable, grad, no_grad, value_and_grad
 from cnn_ext.environment import __version__, show_config
 from cnn_ext.initializers import Initializer
-from cnn_ext.layers import Input, InputLayer, Layer
+from cnn_ext.layers import Input, InputLayer, InputSpec, Layer
 from cnn_ext.losses import Loss
 from cnn_ext.metrics import Metric
 from cnn_ext.models import Model, Sequential
+from cnn_ext.naming import name_scope
 from cnn_ext.optimizers import Optimizer
 from cnn_ext.regularizers import Regularizer
+from cnn_ext.symbolic import KerasTensor, Operation
+
+_ON_FIRST_USE = ("plot",)  # modules
 
 __all__ = [
     "Initializer",
     "Input",
     "InputLayer",
+    "InputSpec",
+    "KerasTensor",
     "Layer",
     "Loss",
     "Metric",
     "Model",
+    "Operation",
     "Optimizer",
     "Regularizer",
     "Sequential",
@@ -63,6 +76,7 @@ __all__ = [
     "Variable",
     "activations",
     "autograd",
+    "backend",
     "callbacks",
     "config",
     "constraints",
@@ -75,9 +89,11 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "name_scope",
     "no_grad",
     "ops",
     "optimizers",
+    "plot",
     "preprocessing",
     "random",
     "regularizers",
@@ -85,8 +101,23 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "testing",
+    "tree",
     "utils",
     "value_and_grad",
+    "version",
 ]
 
-__getattr__ = missing_attribute(__name__, __all__)
+
+def version() -> str:
+    """The version of cnn_ext (`keras.version`)."""
+    return __version__
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _ON_FIRST_USE:
+        return _importlib.import_module(f"cnn_ext.{name}")
+    return missing_attribute(__name__, [*__all__, *_ON_FIRST_USE])(name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ON_FIRST_USE])

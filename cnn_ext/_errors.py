@@ -18,17 +18,30 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     "; did you mean 'strides'?"
     """
     names = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
-    return f"; did you mean '{names[near[0]]}'?" if near else ""
+    word = str(word).lower()
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    if not near:
+        return ""
+    score = [difflib.SequenceMatcher(None, name, word).ratio() for name in near]
+    best = [name for name, s in zip(near, score, strict=True) if s == score[0]]
+    images = [name for name in best if "2d" in name]  # of Conv1D, Conv2D and Conv3D the likeliest
+    return f"; did you mean '{names[(images or best)[0]]}'?"
 
 
-def check_keywords(function: Callable[..., Any], called: str, keywords: Iterable[str]) -> None:
-    """Raise the TypeError that names the misspelt keyword of a call, before the call is made."""
+def check_keywords(
+    function: Callable[..., Any],
+    called: str,
+    keywords: dict[str, Any],
+    error: Callable[[str, dict[str, Any], str], Exception] | None = None,
+) -> None:
+    """Raise the error that names the misspelt keyword of a call, before the call is made."""
     parameters = _parameters(function)
     for keyword in keywords:
         if keyword not in parameters:
             hint = did_you_mean(keyword, parameters) or f"; it takes {', '.join(parameters)}"
-            raise TypeError(f"{called}: unexpected argument '{keyword}'{hint}")
+            told = f"unexpected argument '{keyword}'{hint}"
+            wrong = {k: v for k, v in keywords.items() if k not in parameters}
+            raise error(called, wrong, told) if error else TypeError(f"{called}: {told}")
 
 
 def teaches_keywords(function: F) -> F:
@@ -48,8 +61,13 @@ class TeachesKeywords:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            check_keywords(cls, cls.__name__, kwargs)
+            check_keywords(cls, cls.__name__, kwargs, cls._unexpected)
         return super().__new__(cls)
+
+    @staticmethod
+    def _unexpected(called: str, keywords: dict[str, Any], hint: str) -> Exception:
+        """The error for keywords that the constructor does not take."""
+        return TypeError(f"{called}: {hint}")
 
 
 def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]:
@@ -67,16 +85,17 @@ def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]
 def lookup(kind: str, name: str, table: dict[str, Any]) -> Any:
     """`table[name]`, or a ValueError that lists what there is and suggests the nearest.
 
-    >>> lookup("activation", "rleu", {"relu": max, "tanh": min})
+    >>> lookup("loss", "mxe", {"mse": min})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: Unknown activation; did you mean 'relu'? Known: relu, tanh. Received: 'rleu'
+    ValueError: Could not interpret loss identifier: mxe; did you mean 'mse'? Known: mse. Rec...
     """
     try:
         return table[name]
     except KeyError:
         hint = did_you_mean(name, table)
         raise ValueError(
-            f"Unknown {kind}{hint or '.'} Known: {', '.join(sorted(table))}. Received: {name!r}"
+            f"Could not interpret {kind} identifier: {name}{hint or '.'} "
+            f"Known: {', '.join(sorted(table))}. Received: {name!r}"
         ) from None
 
 

@@ -60,10 +60,10 @@ class Initializer(TeachesKeywords):
 def _dtype(dtype: Any) -> Any:
     """The dtype of numbers or truth values that a user names; None is floatx()."""
     try:
-        kind: str = np.dtype(config.floatx() if dtype is None else dtype).kind
+        numbers = dtype is not None and np.dtype(dtype).kind in "iub"
     except TypeError:
-        kind = "?"
-    return np.dtype(dtype) if dtype is not None and kind in "iub" else config.float_dtype(dtype)
+        numbers = False
+    return np.dtype(dtype) if numbers else config.float_dtype(dtype)
 
 
 class Constant(Configured, Initializer):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 _used: Counter[str] = Counter()
 
@@ -32,6 +34,12 @@ def numbered(prefix: str, used: Counter[str]) -> str:
     return f"{prefix}_{count}" if count else prefix
 
 
+def get_uid(prefix: str = "") -> int:
+    """1, 2, 3, ... for each prefix (`keras.backend.get_uid`)."""
+    _used[f"uid of {prefix}"] += 1
+    return _used[f"uid of {prefix}"]
+
+
 def clear_session(free_memory: bool = True) -> None:
     """Start the automatic numbering of names afresh (`keras.utils.clear_session`).
 
@@ -41,3 +49,9 @@ def clear_session(free_memory: bool = True) -> None:
     _used.clear()
     if free_memory:
         gc.collect()
+
+
+@contextlib.contextmanager
+def name_scope(name: str) -> Iterator[None]:
+    """A block that `keras.name_scope` names; nothing here depends on it."""
+    yield

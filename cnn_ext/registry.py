@@ -354,11 +354,13 @@ def _find(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | N
     module = node.get("module")
     if isinstance(module, str) and isinstance(name, str) and (module, name) in _by_name:
         return _by_name[module, name]
+    same_module = published(module) if isinstance(module, str) else {}
     if node["class_name"] == "function" and module == "builtins":
         for (where, known), item in _by_name.items():
-            if known == name and where != "keras.ops" and not isinstance(item, type):
-                return item
-    same_module = [known for where, known in _by_name if module in (where, "builtins")]
+            if where != "keras.ops" and not isinstance(item, type):
+                same_module.setdefault(known, item)
+        if name in same_module:
+            return same_module[name]
     raise TypeError(
         f"Could not locate {'function' if node['class_name'] == 'function' else 'class'} "
         f"'{name}' of module {module!r}{did_you_mean(name, same_module)}. If it is your own, "
@@ -403,7 +405,7 @@ publish_special(
     "__numpy__",
     np.ndarray,
     lambda x: {"value": x.tolist(), "dtype": x.dtype.name},
-    lambda config: np.array(config["value"], dtype=_number_type(config["dtype"])),
+    lambda config: array_from(config),
 )
 publish_special(
     "__bytes__", bytes, lambda x: {"value": x.decode()}, lambda config: config["value"].encode()
@@ -417,9 +419,9 @@ publish_special(
 publish_special("__ellipsis__", type(...), lambda x: {}, lambda config: ...)
 
 
-def _number_type(name: Any) -> np.dtype:
-    """The dtype of a name in a file: numbers and truth values only."""
-    dtype = np.dtype(str(name))
+def array_from(config: Mapping[str, Any]) -> np.ndarray:
+    """The array of a config with value and dtype: numbers and truth values only."""
+    dtype = np.dtype(str(config["dtype"]))
     if dtype.kind not in "fiub":
-        raise TypeError(f"a config's arrays must hold numbers. Received: dtype={name!r}")
-    return dtype
+        raise TypeError(f"a config's arrays must hold numbers. Received: dtype={dtype.name!r}")
+    return np.array(config["value"], dtype=dtype)

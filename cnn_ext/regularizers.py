@@ -49,6 +49,11 @@ def _factor(value: Any, name: str) -> float:
     return float(value)
 
 
+def _rounded(factor: float) -> float:
+    """The factor in `config.floatx()`, as Keras keeps and writes some."""
+    return float(np.dtype(config.floatx()).type(factor))
+
+
 class L1L2(Configured, Regularizer):
     """l1 * sum(|x|) + l2 * sum(x * x) (`keras.regularizers.L1L2`).
 
@@ -81,7 +86,7 @@ class L1(Configured, Regularizer):
     """
 
     def __init__(self, l1: float | None = 0.01) -> None:
-        self.l1 = _factor(0.01 if l1 is None else l1, "l1")
+        self.l1 = _rounded(_factor(0.01 if l1 is None else l1, "l1"))
 
     def __call__(self, x: Any) -> Any:
         return self.l1 * ops.sum(ops.absolute(x))
@@ -119,7 +124,7 @@ class OrthogonalRegularizer(Configured, Regularizer):
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        self.factor = _factor(factor, "factor")
+        self.factor = _rounded(_factor(factor, "factor"))
         if mode not in ("rows", "columns"):
             raise ValueError(
                 'Invalid value for argument `mode`. Expected one of {"rows", "columns"}. '

@@ -709,18 +709,19 @@ INDICES = {
 
 
 def index_cases(operation):
-    """getitem, or scatter_add, of a 4 x 5 array; Keras's by the elements' numbers."""
+    """Picking from a 4 x 5 array, or scatter_add into it; Keras's by the elements' numbers."""
     numbers = np.arange(20).reshape(4, 5)
     cases = []
     for name, index in INDICES.items():
         picked = numbers[index]
         flags = {"linear": "each", "empty": picked.size == 0}
-        if operation == "getitem":
+        if operation != "scatter_add":
 
             def theirs(k, x, picked=picked):
                 return k.take(k.reshape(x, (-1,)), picked)
 
-            cases.append(Case(name, normal((4, 5)), {"index": index}, theirs, **flags))
+            static = {"index" if operation == "getitem" else "key": index}
+            cases.append(Case(name, normal((4, 5)), static, theirs, **flags))
         else:
 
             def theirs(k, x, picked=picked):
@@ -829,6 +830,7 @@ CASES: dict[str, list[Case]] = {
     "expand_dims": statics(
         normal((2, 3)), [{"axis": 0}, {"axis": 1}, {"axis": -1}], linear="each"
     ),
+    "get_item": index_cases("get_item"),
     "getitem": index_cases("getitem"),
     "greater": COMPARISON,
     "greater_equal": COMPARISON,

@@ -1,7 +1,7 @@
 """Rows of operations, beside those of cases.py: windows of any rank, activations, normalization,
 images.
 
-CASES has the rows of both files.
+CASES has the rows of all files.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import functools
 
 import numpy as np
 
+from array_cases import ARRAY_CASES
 from cases import (
     CASES as FIRST_CASES,
 )
@@ -307,7 +308,25 @@ def colours(shape, axis=-1):
     return arrays
 
 
+def normalized_by_keras(k, x, gamma, beta):
+    axes = list(range(len(x.shape) - 1))
+    mean, variance = k.moments(x, axes)
+    return k.batch_normalization(x, mean, variance, -1, beta, gamma, 1e-3)
+
+
+BATCHES = {"images": (3, 5, 4, 3), "rows": (9, 4)}
+
 MORE: dict[str, list[Case]] = {
+    "batch_norm.normalize_batch": [
+        Case(name, normal(shape, shape[-1:], shape[-1:]), {"epsilon": 1e-3, "statistics": {}},
+             normalized_by_keras)
+        for name, shape in BATCHES.items()
+    ],
+    "batch_norm.scale_and_shift": [
+        Case(name, normal(shape, shape[-1:], shape[-1:]),
+             theirs=lambda k, x, factor, shift: x * factor + shift)
+        for name, shape in BATCHES.items()
+    ],
     "adaptive_average_pool": adaptive_cases(normal, "mean", linear="each"),
     "adaptive_max_pool": adaptive_cases(distinct, "max"),
     "average_pool": pools_of_other_ranks("average_pool", normal, linear="each"),
@@ -472,7 +491,9 @@ MORE: dict[str, list[Case]] = {
     "arctan2": [Case("plain", off_zero((3, 4), (4,)))],
 }  # fmt: skip
 
+_TABLES = (FIRST_CASES, MORE, ARRAY_CASES)
+
 CASES = {
-    name: [*FIRST_CASES.get(name, []), *MORE.get(name, [])]
-    for name in sorted({*FIRST_CASES, *MORE})
+    name: [case for table in _TABLES for case in table.get(name, [])]
+    for name in sorted({name for table in _TABLES for name in table})
 }

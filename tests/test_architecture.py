@@ -19,7 +19,7 @@ HOUSE = [
     ["_errors", "naming"],
     ["config", "_kernels", "registry", "tree"],
     ["symbolic"],
-    ["autograd", "environment"],
+    ["autograd", "backend", "environment"],
     ["random"],
     ["ops", "testing"],
     ["activations", "constraints", "initializers", "regularizers"],

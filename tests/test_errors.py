@@ -506,10 +506,6 @@ UNSUPPORTED = tuple(
     for slip, call, error, *says in (
         ("a low rank", lambda k: k.layers.Dense(2, lora_rank=2), ValueError,
          "not supported", "lora_rank=2"),
-        ("a class to ignore", lambda k: k.losses.SparseCategoricalCrossentropy(ignore_class=0),
-         ValueError, "not supported yet", "sample_weight", "ignore_class=0"),
-        ("in the function", lambda k: k.losses.sparse_categorical_crossentropy(
-             Y[:2], ONES / 3, False, 1), ValueError, "not supported yet", "ignore_class=1"),
         ("sparse inputs", lambda k: k.Input((1,), sparse=True), ValueError,
          "not supported", "sparse=True"),
         ("integer layers", lambda k: k.layers.Dense(3, dtype="int32"), ValueError,

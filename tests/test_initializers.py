@@ -103,6 +103,11 @@ def test_fans_are_those_of_keras(shape, fan_in, fan_out, mode, keras):
     values = initializers.VarianceScaling(2.0, mode, "uniform", seed=0)(shape, "float64")
     as_drawn = random.uniform(shape, -1, 1, dtype="float64", seed=0)
     np.testing.assert_allclose(values, as_drawn * math.sqrt(6 / fan), rtol=1e-12)
+    values = initializers.VarianceScaling(2.0, mode, seed=0)(shape, "float64")
+    as_drawn = random.truncated_normal(shape, dtype="float64", seed=0)
+    density, inside = math.exp(-2) / math.sqrt(2 * math.pi), math.erf(math.sqrt(2))
+    deviation = math.sqrt(1 - 4 * density / inside)  # of a normal distribution cut at 2
+    np.testing.assert_allclose(values, as_drawn * math.sqrt(2 / fan) / deviation, rtol=1e-12)
 
 
 @pytest.mark.parametrize("axes", [([0], [1, 2]), ([0, 1], [-1]), ([], [0])])
@@ -293,7 +298,7 @@ ERRORS = (
     (lambda k: k.initializers.VarianceScaling(mode="fan"), "fan"),
     (lambda k: k.initializers.VarianceScaling(distribution="norml"), "norml"),
     (lambda k: k.initializers.HeNormal("a"), "`seed` argument should be an instance of .*seed=a"),
-    (lambda k: k.initializers.Identity()((2, 3, 4)), r"used for 2D .*shape=\(2, 3, 4\)"),
+    (lambda k: k.initializers.Identity()((2, 3, 4)), r"for 2D matrices.*=\(2, 3, 4\)"),
     (lambda k: k.initializers.Orthogonal()((2,)), r"at least two-dimensional. Rec.*shape=\(2,\)"),
     (lambda k: k.initializers.get("he_norml"), "he_norml"),
     (lambda k: k.initializers.get(3), "Could not interpret initializer identifier: 3"),

@@ -201,7 +201,7 @@ def test_configuration_makes_the_same_model(pair):
     model, _ = pair
     twin = cnn_ext.models.model_from_json(model.to_json())
     twin.set_weights(model.get_weights())
-    assert twin.get_config() == model.get_config()
+    assert twin.to_json() == model.to_json()
     x = inputs_for(model)
     with no_grad():
         assert_same(twin(x), model(x))
@@ -298,7 +298,6 @@ def test_freezing_a_layer_keeps_its_weights():
     assert len(model.trainable_weights) == len(model.weights) - 2
 
 
-@pytest.mark.filterwarnings("ignore:`build\\(\\)` was called")  # by Keras
 def test_build_of_a_subclass_makes_its_weights(keras):
     def net(k):
         class Net(k.Model):
@@ -313,7 +312,7 @@ def test_build_of_a_subclass_makes_its_weights(keras):
 
     ours, theirs = net(cnn_ext), net(keras)
     ours.build((None, 5))
-    theirs.build((None, 5))
+    theirs(np.ones((1, 5)))  # Keras's build makes none
     assert ours.count_params() == theirs.count_params() == 18
 
 

@@ -1,18 +1,26 @@
 """Properties of every operation: a test runs over all rows of CASES."""
 
+import inspect
 import operator
 
 import numpy as np
 import pytest
 
+from array_cases import CALLS
 from cases import CONV_KINDS, DTYPES, assert_close
 from cnn_ext import ops
 from cnn_ext.autograd import PRIMITIVES, Primitive, Tensor, no_grad
+from cnn_ext.ops import batch_norm
 from cnn_ext.testing import check_gradients
 from errors import OPERATION_ERRORS
 from op_cases import CASES
 
-OPERATIONS = {**ops.OPS, **{f"image.{name}": f for name, f in ops.image.OPS.items()}}
+OPERATIONS = {
+    **ops.OPS,
+    **{f"image.{name}": f for name, f in ops.image.OPS.items()},
+    "batch_norm.normalize_batch": batch_norm.normalize_batch,  # what layers alone use
+    "batch_norm.scale_and_shift": batch_norm.scale_and_shift,
+}
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
 
@@ -53,7 +61,7 @@ def gradients_of(case, operation, arrays, grad):
 
 
 def test_every_operation_has_cases():
-    assert set(OPERATIONS) == set(CASES)
+    assert set(OPERATIONS) == {*CASES, *CALLS}
     for name, cases in CASES.items():
         assert cases and len({case.name for case in cases}) == len(cases), name
 
@@ -124,6 +132,55 @@ def test_equals_keras(name, case, dtype, keras, tf):
         found = gradients_of(case, OPERATIONS[name], arrays, grad)
         for our, their in zip(found, expected, strict=True):
             assert_close(our, tf.convert_to_tensor(their), tolerance, constant=grad.size == 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, i) for name, calls in CALLS.items() for i in range(len(calls))]
+)
+def test_calls_equal_kerass(name, number, keras, tf):
+    """Values, shapes and dtypes, also of integers and truth values."""
+    ours, theirs = (CALLS[name][number](k) for k in (ops, keras.ops))
+    if not isinstance(theirs, str | np.dtype | tf.DType):
+        ours, theirs = np.asarray(ours), np.asarray(theirs)
+        if isinstance(CALLS[name][number](ops), int):  # Keras has a Tensor of 32 bits
+            ours = ours.astype(theirs.dtype)
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    else:
+        assert ours == theirs
+
+
+# What is not Keras's, or is called otherwise there.
+OWN = {
+    "add_bias", "column_sum", "conv2d", "conv2d_backward_input", "conv2d_backward_weight",
+    "conv2d_relu_pool", "conv2d_relu_pool_backward_input", "conv2d_relu_pool_backward_weight",
+    "conv_relu_max_pool", "average_pool2d", "average_pool2d_backward", "max_pool2d",
+    "max_pool2d_backward", "max_pool2d_gather", "relu_backward", "scatter_add",
+    "getitem",  # get_item, with a static index
+    "mish",  # an activation in Keras
+}  # fmt: skip
+
+
+def test_parameters_are_kerass(keras):
+    """Names, order and defaults."""
+    wrong = {}
+    for name, operation in OPERATIONS.items():
+        if name in OWN or name.startswith("batch_norm."):
+            assert not hasattr(keras.ops, name)
+            continue
+        theirs = inspect.signature(operator.attrgetter(name)(keras.ops)).parameters
+        ours = inspect.signature(operation).parameters
+        a, b = ([(p.name, p.default) for p in found.values()] for found in (ours, theirs))
+        if a != b:
+            wrong[name] = (a, b)
+    assert not wrong
+
+
+def test_arrays_may_be_given_by_keyword():
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    ops.sum(x=ops.multiply(x1=x, x2=x), axis=0).backward()
+    np.testing.assert_array_equal(x.grad, [2.0, 4.0])
+    np.testing.assert_array_equal(ops.subtract(x, x2=x), [0.0, 0.0])
 
 
 @rows(lambda case: case.empty)

@@ -60,7 +60,7 @@ ROWS = (
     ("SGD", {"gradient_accumulation_steps": 2}),
     ("SGD", {"gradient_accumulation_steps": 3, "clipnorm": 0.75, "weight_decay": 0.1}),
     ("SGD", {"gradient_accumulation_steps": 2, "use_ema": True, "ema_overwrite_frequency": 2}),
-    ("SGD", {"weight_decay": 0.125, "exclude": {"var_names": ["v1", "v3"]}}),
+    ("SGD", {"weight_decay": 0.125, "exclude": {"var_names": ["1", "v3"]}}),
     ("SGD", {"weight_decay": 0.125, "exclude": {"var_list": [0, 4], "var_names": ["v1"]}}),
     *(("SGD", {"schedule": schedule}) for schedule in SCHEDULES),
     ("SGD", {"schedule": SCHEDULES[0], "gradient_accumulation_steps": 2, "weight_decay": 0.1}),
@@ -97,7 +97,7 @@ ROWS = (
     ("Lion", {}),
     ("Lion", {"beta_1": 0.5, "beta_2": 0.75, "weight_decay": 0.25}),
     ("Adafactor", {}),
-    ("Adafactor", {"beta_2_decay": -0.5, "epsilon_1": 0.01, "epsilon_2": 0.5,
+    ("Adafactor", {"beta_2_decay": -0.5, "epsilon_1": 0.01, "epsilon_2": 2.0,
                    "clip_threshold": 0.5, "relative_step": False}),
     ("Adafactor", {"schedule": SCHEDULES[4]}),
     ("Lamb", {}),
@@ -381,10 +381,8 @@ def test_a_function_as_learning_rate(keras, tf):
         assert weight.numpy() == total
     with pytest.raises(ValueError, match="lambda"):
         optimizers.serialize(optimizer)
-    for module in (keras, cnn_ext):
-        node = module.optimizers.serialize(module.optimizers.SGD(tenth))
-        assert node["config"]["learning_rate"]["class_name"] == "function"
-        assert node["config"]["learning_rate"]["config"] == "tenth"
+    node, theirs = (k.optimizers.serialize(k.optimizers.SGD(tenth)) for k in (cnn_ext, keras))
+    assert node["config"]["learning_rate"] == theirs["config"]["learning_rate"]
     assert optimizers.deserialize(node, {"tenth": tenth}).learning_rate == 0.1
 
 
@@ -451,11 +449,7 @@ def test_a_weight_without_a_gradient_stays(name, arguments, keras, tf):
 @names
 def test_constraints_hold_after_each_step(name):
     """A variable's `constraint` is applied to it last."""
-
-    class Bounded(Variable):
-        constraint = None
-
-    weight = Bounded(np.full(4, 0.5, np.float32))
+    weight = Variable(np.full(4, 0.5, np.float32))
     weight.constraint = lambda w: np.clip(w.numpy(), 0.4, 0.6)
     optimizer = getattr(optimizers, name)(RATES[name])
     for _ in range(5):

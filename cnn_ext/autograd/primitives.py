@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnn_ext.autograd.tensor import Node, Tensor, is_recording
+from cnn_ext.autograd.tensor import Node, Tensor, as_array, is_recording
 from cnn_ext.symbolic import KerasTensor, recorded
 
 Rule = Callable[..., Any]
@@ -39,6 +40,7 @@ class Primitive:
         self.__name__ = self.name = function.__name__
         parameters = inspect.signature(function).parameters.values()
         self.static_names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.array_names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.arity = sys.maxsize if variadic else len(parameters) - len(self.static_names)
         self.__doc__ = function.__doc__
@@ -89,9 +91,24 @@ class Primitive:
             raise TypeError(f"{self.name}: '{twice[0]}' was given by position and by keyword")
         return inputs[: self.arity], {**named, **static}
 
+    def _placed(
+        self, inputs: tuple[Any, ...], static: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The inputs with those among them that were given by keyword, and the other keywords."""
+        following = itertools.takewhile(static.__contains__, self.array_names[len(inputs) :])
+        named = {name: static[name] for name in following}
+        rest = {name: value for name, value in static.items() if name not in named}
+        return (*inputs, *named.values()), rest
+
     def __call__(self, *inputs: Any, **static: Any) -> Any:
         if len(inputs) > self.arity:  # sum(x, 1) for sum(x, axis=1)
             inputs, static = self._named(inputs, static)
+        elif static and len(inputs) < len(self.array_names):  # add(x1=a, x2=b) for add(a, b)
+            inputs, static = self._placed(inputs, static)
+        for i in inputs:
+            if type(i) is list or type(i) is tuple:
+                inputs = tuple(as_array(i) if type(i) in (list, tuple) else i for i in inputs)
+                break
         if any(isinstance(i, KerasTensor) for i in inputs):
             return recorded(self, inputs, static)
         if not any(isinstance(i, Tensor) for i in inputs):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_ext import config
+from cnn_ext.registry import array_from, publish_special
 
 if TYPE_CHECKING:
     from cnn_ext.autograd.primitives import Primitive
@@ -220,6 +221,24 @@ class Tensor:
         mean: Callable[..., Tensor]
         max: Callable[..., Tensor]
         min: Callable[..., Tensor]
+        any: Callable[..., Tensor]
+        all: Callable[..., Tensor]
+        argmax: Callable[..., Tensor]
+        argmin: Callable[..., Tensor]
+        clip: Callable[..., Tensor]
+        cumprod: Callable[..., Tensor]
+        cumsum: Callable[..., Tensor]
+        dot: Callable[..., Tensor]
+        flatten: Callable[..., Tensor]
+        prod: Callable[..., Tensor]
+        ravel: Callable[..., Tensor]
+        repeat: Callable[..., Tensor]
+        round: Callable[..., Tensor]
+        squeeze: Callable[..., Tensor]
+        std: Callable[..., Tensor]
+        swapaxes: Callable[..., Tensor]
+        tolist: Callable[..., Any]
+        var: Callable[..., Tensor]
         __getitem__: Callable[..., Tensor]
         __add__: Callable[..., Tensor]
         __radd__: Callable[..., Tensor]
@@ -233,6 +252,14 @@ class Tensor:
         __rpow__: Callable[..., Tensor]
         __matmul__: Callable[..., Tensor]
         __rmatmul__: Callable[..., Tensor]
+        __floordiv__: Callable[..., Tensor]
+        __rfloordiv__: Callable[..., Tensor]
+        __mod__: Callable[..., Tensor]
+        __rmod__: Callable[..., Tensor]
+        __and__: Callable[..., Tensor]
+        __or__: Callable[..., Tensor]
+        __xor__: Callable[..., Tensor]
+        __invert__: Callable[..., Tensor]
         __neg__: Callable[..., Tensor]
         __abs__: Callable[..., Tensor]
         __lt__: Callable[..., Tensor]
@@ -258,3 +285,11 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
             f"objects: {type(data).__name__}"
         )
     return array
+
+
+publish_special(
+    "__tensor__",
+    Tensor,
+    lambda x: {"value": x.data.tolist(), "dtype": x.dtype.name},
+    lambda config: Tensor(array_from(config)),
+)

@@ -122,6 +122,7 @@ class Layer(Stateful, Operation):
         self._build_config: dict[str, Any] = {}
         parameters = inspect.signature(self.call).parameters
         self._takes_training = "training" in parameters
+        self._training_default = parameters["training"].default if self._takes_training else None
         self._inputs_name = next(iter(parameters), "")
         given = batch_input_shape or batch_shape
         if given is None and input_shape is not None:
@@ -134,6 +135,10 @@ class Layer(Stateful, Operation):
         layer = super().__new__(cls, *args, **kwargs)
         object.__setattr__(layer, "_constructor_arguments", (args, kwargs))
         return layer
+
+    @staticmethod
+    def _unexpected(called: str, keywords: dict[str, Any], hint: str) -> Exception:
+        return ValueError(f"Unrecognized keyword arguments passed to {called}: {keywords}; {hint}")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -256,8 +261,9 @@ class Layer(Stateful, Operation):
         inputs = tuple(self._in_compute_dtype(i) for i in inputs)
         before = _call.training
         if self._takes_training:
-            kwargs["training"] = before if kwargs.get("training") is None else kwargs["training"]
-            _call.training = kwargs["training"]
+            if kwargs.get("training") is None and before is not None:
+                kwargs["training"] = before
+            _call.training = kwargs.get("training", self._training_default)
         elif "training" in kwargs:
             _call.training = kwargs.pop("training")
         if _call.depth == 0:
@@ -279,11 +285,8 @@ class Layer(Stateful, Operation):
                 self.add_loss(loss / y.shape[0] if y.ndim and y.shape[0] else loss)
 
     def _call_symbolically(self, *args: Any, **kwargs: Any) -> Any:
-        if args and any(_is_layer(x) for x in flatten(list(args))):
-            raise ValueError(
-                f"Inputs to a layer should be tensors. Got '{args[0]}' (of type {type(args[0])}) "
-                f"as input for layer '{self.name}'."
-            )
+        for x in flatten(list(args)):
+            _check_not_a_layer(x)
         self._ensure_built(args, kwargs)
         if any(not layer.built for layer in self._sublayers):
             self._probed(*args, **kwargs)
@@ -297,11 +300,7 @@ class Layer(Stateful, Operation):
             isinstance(value, list | tuple) and any(hasattr(v, "shape") for v in flatten(value))
         ):
             return map_structure(self._as_input, value)
-        if _is_layer(value):
-            raise ValueError(
-                f"Inputs to a layer should be tensors. Got '{value}' (of type {type(value)}) as "
-                f"input for layer '{self.name}'."
-            )
+        _check_not_a_layer(value)
         if not isinstance(value, np.ndarray | np.generic | int | float | list):
             return value
         array = as_array(value)
@@ -353,8 +352,13 @@ class Layer(Stateful, Operation):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _is_layer(value: Any) -> bool:
-    return isinstance(value, Layer)
+def _check_not_a_layer(value: Any) -> None:
+    if isinstance(value, Layer):
+        raise ValueError(
+            "Only input tensors may be passed as positional arguments. The following argument "
+            f"value should be passed as a keyword argument: {value} (of type {type(value)}). To "
+            "connect two layers, call the second on what the first returned."
+        )
 
 
 def _takes_keywords(cls: type) -> bool:

@@ -79,7 +79,7 @@ class Stateful(TeachesKeywords):
 
     def add_weight(
         self,
-        shape: Sequence[int] | int | None = None,
+        shape: Sequence[int | None] | int | None = None,
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
@@ -112,9 +112,15 @@ class Stateful(TeachesKeywords):
         if initializer is None:
             initializer = "glorot_uniform" if dtype.startswith("float") else "zeros"
         name = name or f"variable_{len(self.own_variables)}"
+        if isinstance(shape, list | tuple) and None in shape:
+            raise ValueError(
+                "Shapes used to initialize variables must be fully-defined (no `None` "
+                "dimensions): give the Input all its sizes. "
+                f"Received: shape={tuple(shape)} for variable path='{self.name}/{name}'"
+            )
         variable = Variable(
             initializers.get(initializer),
-            shape=(shape,) if isinstance(shape, int) else tuple(shape or ()),
+            shape=(shape,) if isinstance(shape, int) else tuple(shape or ()),  # type: ignore[arg-type]
             dtype=dtype,
             trainable=trainable,
             name=name,

@@ -7,6 +7,7 @@ from typing import Any
 from cnn_ext import registry
 from cnn_ext._errors import missing_attribute
 from cnn_ext.losses.base import Loss, LossFunctionWrapper
+from cnn_ext.losses.compiled import Crossentropy
 from cnn_ext.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -105,9 +106,13 @@ registry.publish("keras.src.losses.losses", {"LossFunctionWrapper": LossFunction
 def as_loss(identifier: Any) -> Loss | None:
     """What `compile(loss=...)` takes, as a Loss: a name, a Loss, a class, a config, a function.
 
+    Names are those of `get`, and "crossentropy" or "ce"; None for None.
+
     >>> as_loss("mse").name
     'mean_squared_error'
     """
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        return Crossentropy(identifier)
     found = get(identifier)
     if found is None or isinstance(found, Loss):
         return found

@@ -71,6 +71,8 @@ class Loss(TeachesKeywords):
     4.5
     """
 
+    _takes_labels = False  # whether targets are labels, which stay the integers that they are
+
     def __init__(
         self,
         name: str | None = None,
@@ -107,7 +109,7 @@ class Loss(TeachesKeywords):
             sample_weight: factors for the samples' losses, of their shape or (batch,).
         """
         y_pred = as_floats(y_pred, self._given_dtype)
-        y_true = in_dtype(y_true, y_pred.dtype)
+        y_true = as_array(y_true) if self._takes_labels else in_dtype(y_true, y_pred.dtype)
         values = self.call(y_true, y_pred)
         values = values if isinstance(values, Tensor) else as_array(values)
         reduction = self.reduction or "none"

@@ -65,6 +65,8 @@ class Circle(Configurable):
     0.0
     """
 
+    _takes_labels = True
+
     def __init__(
         self,
         gamma: float = 80.0,

@@ -11,6 +11,7 @@ from cnn_ext.autograd import Tensor, as_array
 from cnn_ext.metrics.at import even_thresholds
 from cnn_ext.metrics.base import no_nan_divide, plain
 from cnn_ext.metrics.confusion import Counting, counts, prepared, spread_evenly
+from cnn_ext.registry import deserialize_keras_object
 
 CURVES = ("PR", "ROC", "PRGAIN")
 SUMMATIONS = ("interpolation", "majoring", "minoring")
@@ -166,6 +167,10 @@ class AUC(Counting):
         if self._init_from_thresholds:
             given["thresholds"] = self.thresholds[1:-1]
         return {**super().get_config(), **given}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return cls(**deserialize_keras_object(dict(config)))
 
 
 def _one_of(kind: str, value: Any, known: tuple[str, ...]) -> str:

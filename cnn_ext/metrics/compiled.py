@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cnn_ext.metrics.accuracies import (
@@ -41,14 +40,6 @@ def crossentropy_for(name: str, y_true: Any, y_pred: Any) -> Metric:
     return _chosen(kinds, name, y_true, y_pred)
 
 
-_BY_SHAPE: dict[str, Callable[[str, Any, Any], Metric]] = {
-    "acc": accuracy_for,
-    "accuracy": accuracy_for,
-    "ce": crossentropy_for,
-    "crossentropy": crossentropy_for,
-}
-
-
 def named(found: Any, identifier: Any) -> Metric:
     """What `metrics.get` has found, as a Metric with the name that logs show."""
     if not isinstance(found, Metric):
@@ -57,26 +48,3 @@ def named(found: Any, identifier: Any) -> Metric:
     if isinstance(identifier, str):
         found.name = identifier
     return found
-
-
-class WatchedMetric:
-    """A metric of compile: made at once, or when the first data show what its name stands for."""
-
-    def __init__(self, identifier: Any, get: Callable[[Any], Any]) -> None:
-        self.name = identifier
-        self.metric: Metric | None = None
-        word = identifier.lower() if isinstance(identifier, str) else None
-        self._by_shape = _BY_SHAPE.get(word or "")
-        if self._by_shape is None:
-            self.metric = named(get(identifier), identifier)
-            self.name = self.metric.name
-
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into account."""
-        if self.metric is None:
-            assert self._by_shape is not None
-            self.metric = self._by_shape(self.name, y_true, y_pred)
-        if sample_weight is None:  # metrics of one's own need not take weights
-            self.metric.update_state(y_true, y_pred)
-        else:
-            self.metric.update_state(y_true, y_pred, sample_weight=sample_weight)

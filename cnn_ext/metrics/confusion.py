@@ -119,7 +119,8 @@ def prepared(
     weight = np.asarray(1.0)
     if sample_weight is not None:
         weight = np.asarray(sample_weight, np.float64)[..., None]
-        weight = weight[..., 0] if weight.ndim == y_true.ndim + 1 else weight
+        while weight.ndim > y_true.ndim and weight.shape[-1] == 1:
+            weight = weight[..., 0]
     if top_k is not None:
         y_pred = _of_top_k(y_pred, top_k)
     if class_id is not None:

@@ -24,8 +24,8 @@ class FBetaScore(Metric):
         threshold: what positives are above, in (0, 1]; the largest of each row if None.
         name, dtype: see `Metric`.
 
-    >>> FBetaScore(average="micro", beta=2.0, threshold=0.5)([[1], [0]], [[0.9], [0.1]]).__round__(3)
-    1.0
+    >>> round(FBetaScore(average="micro", beta=2.0)([[1, 0], [0, 1]], [[0.9, 0.1], [0.8, 0.2]]), 3)
+    0.5
     """
 
     _direction = "up"

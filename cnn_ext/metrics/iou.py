@@ -154,7 +154,13 @@ class MeanIoU(IoU):
     0.333
     """
 
-    _written = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
+    _written: tuple[str, ...] = (
+        "num_classes",
+        "ignore_class",
+        "sparse_y_true",
+        "sparse_y_pred",
+        "axis",
+    )
 
     def __init__(
         self,

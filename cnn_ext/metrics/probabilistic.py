@@ -158,6 +158,8 @@ class SparseCategoricalCrossentropy(Configurable):
     """
 
     _direction = "down"
+    ignore_class: int | None
+    axis: int
 
     def __init__(
         self,
@@ -172,7 +174,9 @@ class SparseCategoricalCrossentropy(Configurable):
             fn, name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis
         )
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         """Take a batch of labels and predictions into account."""
         if sample_weight is not None and self.ignore_class is not None:
             counted = _counted(as_array(y_true), as_array(y_pred), self.ignore_class, self.axis)

@@ -8,7 +8,7 @@ from typing import Any
 from cnn_ext import registry
 from cnn_ext._errors import did_you_mean
 from cnn_ext.models.graph import Graph
-from cnn_ext.symbolic import FunctionCall, KerasTensor, Node, node_of
+from cnn_ext.symbolic import FunctionCall, KerasTensor, Node, any_symbolic, node_of
 from cnn_ext.tree import map_structure
 
 _OPERATIONS = "keras.src.ops."
@@ -138,6 +138,8 @@ def _made(
         args, kwargs = value(list(call["args"])), value(dict(call["kwargs"]))
     except _NotYet:
         return False
+    if isinstance(step, FunctionCall):  # JSON knows no tuples
+        args = [x if any_symbolic(x) or not isinstance(x, list) else tuple(x) for x in args]
     if kwargs.get("mask", 0) is None:  # which Keras writes for models inside models
         del kwargs["mask"]
     step(*args, **kwargs)

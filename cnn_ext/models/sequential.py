@@ -11,6 +11,7 @@ from cnn_ext.layers import Input, InputLayer, Layer
 from cnn_ext.models.configuration import sequential_config, sequential_from_config
 from cnn_ext.models.graph import Graph
 from cnn_ext.models.model import Model
+from cnn_ext.naming import auto_name
 from cnn_ext.symbolic import KerasTensor, node_of
 
 
@@ -43,10 +44,21 @@ class Sequential(Model):
         if isinstance(layers, Layer | KerasTensor):
             layers = [layers]
         for layer in layers or ():
-            self.add(layer)
+            self.add(layer, rebuild=False)
+        self._count()
+
+    def _count(self) -> None:
+        """Take a number as Keras does, which makes a functional model of a Sequential."""
+        if self._graph is not None and self._sublayers:
+            auto_name("Functional")
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer at the end."""
+        self._append(layer)
+        if rebuild:
+            self._count()
+
+    def _append(self, layer: Any) -> None:
         if isinstance(layer, KerasTensor):
             layer = node_of(layer).operation
         if isinstance(layer, InputLayer):
@@ -114,6 +126,7 @@ class Sequential(Model):
         for layer in self._sublayers:
             last = _called(layer, last)
         self._graph = Graph(first, last)
+        self._count()
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the model of: its layers."""

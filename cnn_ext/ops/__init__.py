@@ -38,16 +38,68 @@ from cnn_ext.ops.activation import (
     tanh_shrink,
     threshold,
 )
-from cnn_ext.ops.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
+from cnn_ext.ops.adaptive_pooling import (
+    adaptive_average_pool,
+    adaptive_max_pool,
+)
+from cnn_ext.ops.control import (
+    cond,
+    custom_gradient,
+    fori_loop,
+    map,
+    scan,
+    switch,
+    vectorized_map,
+    while_loop,
+)
 from cnn_ext.ops.conv import (
     conv,
     conv2d,
     conv2d_backward_input,
     conv2d_backward_weight,
 )
-from cnn_ext.ops.conv_transpose import conv_transpose
-from cnn_ext.ops.depthwise import depthwise_conv, separable_conv
+from cnn_ext.ops.conv_transpose import (
+    conv_transpose,
+)
+from cnn_ext.ops.creation import (
+    arange,
+    array,
+    convert_to_numpy,
+    convert_to_tensor,
+    copy,
+    diag,
+    diagonal,
+    dtype,
+    empty,
+    empty_like,
+    eye,
+    full,
+    full_like,
+    identity,
+    is_tensor,
+    linspace,
+    ndim,
+    ones,
+    ones_like,
+    shape,
+    size,
+    stop_gradient,
+    trace,
+    tri,
+    tril,
+    triu,
+    zeros,
+    zeros_like,
+)
+from cnn_ext.ops.depthwise import (
+    depthwise_conv,
+    separable_conv,
+)
+from cnn_ext.ops.einsum import (
+    einsum,
+)
 from cnn_ext.ops.elementwise import (
+    abs,
     absolute,
     add,
     add_bias,
@@ -55,20 +107,16 @@ from cnn_ext.ops.elementwise import (
     clip,
     column_sum,
     divide,
-    equal,
+    divide_no_nan,
     exp,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
+    fabs,
     log,
     log1p,
-    logical_and,
     maximum,
     minimum,
     multiply,
+    nan_to_num,
     negative,
-    not_equal,
     power,
     relu,
     relu_backward,
@@ -79,6 +127,7 @@ from cnn_ext.ops.elementwise import (
     square,
     subtract,
     tanh,
+    true_divide,
     where,
 )
 from cnn_ext.ops.functions import (
@@ -108,7 +157,56 @@ from cnn_ext.ops.fused import (
     conv2d_relu_pool_backward_weight,
     conv_relu_max_pool,
 )
-from cnn_ext.ops.linalg import matmul, swapaxes
+from cnn_ext.ops.indexing import (
+    get_item,
+    getitem,
+    scatter,
+    scatter_add,
+    scatter_update,
+    slice,
+    slice_update,
+    take,
+    take_along_axis,
+)
+from cnn_ext.ops.joining import (
+    append,
+    concatenate,
+    hstack,
+    meshgrid,
+    pad,
+    split,
+    stack,
+    unstack,
+    vstack,
+)
+from cnn_ext.ops.linalg import (
+    dot,
+    inner,
+    matmul,
+    norm,
+    outer,
+    tensordot,
+)
+from cnn_ext.ops.logic import (
+    all,
+    allclose,
+    any,
+    count_nonzero,
+    equal,
+    greater,
+    greater_equal,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    not_equal,
+)
 from cnn_ext.ops.nn import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -133,24 +231,60 @@ from cnn_ext.ops.pooling import (
     max_pool2d_backward,
     max_pool2d_gather,
 )
-from cnn_ext.ops.reduction import argmax, argmin, logsumexp, max, mean, min, std, sum, var
-from cnn_ext.ops.shape import (
+from cnn_ext.ops.reduction import (
+    amax,
+    amin,
+    average,
+    cumprod,
+    cumsum,
+    logsumexp,
+    max,
+    mean,
+    min,
+    prod,
+    std,
+    sum,
+    var,
+)
+from cnn_ext.ops.rounding import (
+    ceil,
+    floor,
+    floor_divide,
+    mod,
+    round,
+    trunc,
+)
+from cnn_ext.ops.shapes import (
     broadcast_to,
-    concatenate,
     expand_dims,
-    getitem,
-    pad,
+    flip,
+    moveaxis,
+    ravel,
+    repeat,
     reshape,
-    scatter_add,
+    roll,
+    rot90,
     squeeze,
-    stack,
-    take_along_axis,
+    swapaxes,
+    tile,
     transpose,
+)
+from cnn_ext.ops.sorting import (
+    argmax,
+    argmin,
+    argsort,
+    in_top_k,
+    nonzero,
+    sort,
+    top_k,
 )
 from cnn_ext.symbolic import accepts_symbols as _accepts_symbols
 
+# What a KerasTensor knows without being computed.
+_OF_SYMBOLS_TOO = ("missing_attribute", "dtype", "is_tensor", "ndim", "shape")
+
 for _name, _value in list(globals().items()):
-    if isinstance(_value, _types.FunctionType) and _value is not missing_attribute:
+    if isinstance(_value, _types.FunctionType) and _name not in _OF_SYMBOLS_TOO:
         globals()[_name] = _accepts_symbols(_value)
 
 OPS = {

@@ -23,8 +23,8 @@ from cnn_ext.ops.elementwise import (
     where,
 )
 from cnn_ext.ops.functions import erf, expm1
+from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.reduction import sum
-from cnn_ext.ops.shape import getitem
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
@@ -96,7 +96,8 @@ def gelu(x, approximate=True):
     """
     x = tensor(x)
     if approximate:
-        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+        near = clip(x, x_min=-10.0, x_max=10.0)  # tanh is 1 there, and the cube may overflow
+        inner = math.sqrt(2 / math.pi) * (near + 0.044715 * (near * near * near))
         return 0.5 * x * (1.0 + tanh(inner))
     return 0.5 * x * (1.0 + erf(x * math.sqrt(0.5)))
 
@@ -153,28 +154,33 @@ def tanh_shrink(x):
 
 
 def hard_shrink(x, threshold=0.5):
-    """x where |x| > threshold, else 0 (`keras.ops.hard_shrink`)."""
+    """x where |x| > threshold, else 0 (`keras.ops.hard_shrink`); a NaN stays a NaN."""
     x = tensor(x)
-    return where(absolute(x) > threshold, x, 0.0)
+    return where(absolute(x) <= threshold, 0.0, x)
 
 
 def soft_shrink(x, threshold=0.5):
-    """x moved towards 0 by the threshold, and 0 within it (`keras.ops.soft_shrink`)."""
+    """x moved towards 0 by the threshold, as far as 0 (`keras.ops.soft_shrink`)."""
     x = tensor(x)
-    below = where(x < -threshold, x + threshold, 0.0)
-    return where(x > threshold, x - threshold, below)
+    return x - clip(x, x_min=-threshold, x_max=threshold)
 
 
 def threshold(x, threshold, default_value):
-    """x where x > threshold, else default_value (`keras.ops.threshold`)."""
+    """x above the threshold, else default_value (`keras.ops.threshold`); a NaN stays a NaN."""
     x = tensor(x)
-    return where(x > threshold, x, default_value)
+    return where(x <= threshold, default_value, x)
 
 
 def squareplus(x, b=4):
-    """(x + sqrt(x^2 + b)) / 2 (`keras.ops.squareplus`)."""
+    """(x + sqrt(x^2 + b)) / 2, for x < 0 without the sum's cancellation (`keras.ops.squareplus`).
+
+    b must be positive there.
+    """
     x = tensor(x)
-    return (x + sqrt(square(x) + float(b))) / 2.0
+    above, below = maximum(x, 0.0), minimum(x, 0.0)
+    large = (above + sqrt(square(above) + float(b))) / 2.0
+    small = 0.5 * b / (sqrt(square(below) + float(b)) - below)
+    return where(x > 0, large, small)
 
 
 def sparse_plus(x):
@@ -213,7 +219,7 @@ def sparsemax(x, axis=-1):
     falling = np.take_along_axis(as_array(x), order, axis=axis)
     nth = np.take_along_axis(ranks, order, axis=axis)
     held = falling - (np.cumsum(falling, axis=axis) - 1) / nth.astype(falling.dtype) > 0
-    count = np.sum(held, axis=axis, keepdims=True)
+    count = np.maximum(np.sum(held, axis=axis, keepdims=True), 1)  # 0 where x is vast
     weights = np.maximum(count - ranks + 1, 0).astype(falling.dtype)
     least = (sum(x * weights, axis=axis, keepdims=True) - 1.0) / count.astype(falling.dtype)
     return maximum(x - least, 0.0)

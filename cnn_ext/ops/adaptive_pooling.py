@@ -6,10 +6,10 @@ import numpy as np
 
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.geometry import sizes, spatial_rank
+from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
 from cnn_ext.ops.linalg import along_axis
 from cnn_ext.ops.reduction import max
-from cnn_ext.ops.shape import getitem
 
 
 def adaptive_average_pool(inputs, output_size, data_format=None):

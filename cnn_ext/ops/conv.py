@@ -19,8 +19,10 @@ from cnn_ext.ops.geometry import (
     slide,
     window_geometry,
 )
+from cnn_ext.ops.indexing import getitem
+from cnn_ext.ops.joining import pad
 from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
-from cnn_ext.ops.shape import expand_dims, getitem, pad, reshape, squeeze
+from cnn_ext.ops.shapes import expand_dims, reshape, squeeze
 
 
 @primitive

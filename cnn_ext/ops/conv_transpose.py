@@ -8,8 +8,9 @@ from cnn_ext._kernels import Geometry
 from cnn_ext.ops.conv import check_kernel, conv2d_backward_input, kernel_rank
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.geometry import check_padding, padding_before, sizes
+from cnn_ext.ops.indexing import getitem, scatter_add
 from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
-from cnn_ext.ops.shape import expand_dims, getitem, reshape, scatter_add, squeeze
+from cnn_ext.ops.shapes import expand_dims, reshape, squeeze
 
 
 def conv_transpose(

@@ -6,7 +6,7 @@ from cnn_ext.ops.conv import conv
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.geometry import check_images
 from cnn_ext.ops.layout import is_channels_first
-from cnn_ext.ops.shape import reshape
+from cnn_ext.ops.shapes import reshape
 
 
 def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cnn_ext import _kernels
 from cnn_ext.autograd import as_array, primitive
+from cnn_ext.ops.dtypes import floats, is_whole, together
 
 
 def is_float_array(*values):
@@ -19,7 +22,7 @@ def is_float_array(*values):
 @primitive
 def add(x1, x2):
     """x1 + x2 (`keras.ops.add`)."""
-    return np.add(x1, x2)
+    return np.add(*together(x1, x2))
 
 
 add.gradients(lambda g, y, x1, x2: g, lambda g, y, x1, x2: g)
@@ -28,7 +31,7 @@ add.gradients(lambda g, y, x1, x2: g, lambda g, y, x1, x2: g)
 @primitive
 def subtract(x1, x2):
     """x1 - x2 (`keras.ops.subtract`)."""
-    return np.subtract(x1, x2)
+    return np.subtract(*together(x1, x2))
 
 
 subtract.gradients(lambda g, y, x1, x2: g, lambda g, y, x1, x2: negative(g))
@@ -37,7 +40,7 @@ subtract.gradients(lambda g, y, x1, x2: g, lambda g, y, x1, x2: negative(g))
 @primitive
 def multiply(x1, x2):
     """x1 * x2 (`keras.ops.multiply`)."""
-    return np.multiply(x1, x2)
+    return np.multiply(*together(x1, x2))
 
 
 multiply.gradients(lambda g, y, x1, x2: g * x2, lambda g, y, x1, x2: g * x1)
@@ -46,6 +49,9 @@ multiply.gradients(lambda g, y, x1, x2: g * x2, lambda g, y, x1, x2: g * x1)
 @primitive
 def divide(x1, x2):
     """x1 / x2 (`keras.ops.divide`)."""
+    x1, x2 = together(x1, x2)
+    if is_whole(x1) and is_whole(x2):
+        x1, x2 = floats(x1), floats(x2)
     return np.true_divide(x1, x2)
 
 
@@ -55,13 +61,20 @@ divide.gradients(lambda g, y, x1, x2: g / x2, lambda g, y, x1, x2: negative(g * 
 @primitive
 def power(x1, x2):
     """x1 to the power x2 (`keras.ops.power`); the gradient by x2 needs x1 >= 0."""
-    return np.power(x1, x2)
+    return np.power(*together(x1, x2))
 
 
 power.gradients(
     lambda g, y, x1, x2: g * x2 * power(x1, x2 - 1),
-    lambda g, y, x1, x2: g * y * log(where(x1 > 0, x1, 1.0)),
+    lambda g, y, x1, x2: g * y * _log_of_base(x1, y.dtype),
 )
+
+
+def _log_of_base(x, dtype):
+    """log(x), of integers in the dtype of the power, 0 where x is not positive."""
+    if not hasattr(x, "dtype"):
+        return math.log(x) if x > 0 else 0.0
+    return log(where(x > 0, cast(x, dtype=dtype) if is_whole(x) else x, 1.0))
 
 
 @primitive
@@ -76,7 +89,7 @@ negative.gradients(lambda g, y, x: negative(g))
 @primitive
 def exp(x):
     """e to the power x (`keras.ops.exp`)."""
-    return np.exp(x)
+    return np.exp(floats(x))
 
 
 exp.gradients(lambda g, y, x: g * y)
@@ -85,7 +98,7 @@ exp.gradients(lambda g, y, x: g * y)
 @primitive
 def log(x):
     """Natural logarithm (`keras.ops.log`)."""
-    return np.log(x)
+    return np.log(floats(x))
 
 
 log.gradients(lambda g, y, x: g / x)
@@ -94,7 +107,7 @@ log.gradients(lambda g, y, x: g / x)
 @primitive
 def log1p(x):
     """log(1 + x), exact for small x (`keras.ops.log1p`)."""
-    return np.log1p(x)
+    return np.log1p(floats(x))
 
 
 log1p.gradients(lambda g, y, x: g / (x + 1))
@@ -103,7 +116,7 @@ log1p.gradients(lambda g, y, x: g / (x + 1))
 @primitive
 def sqrt(x):
     """Square root (`keras.ops.sqrt`)."""
-    return np.sqrt(x)
+    return np.sqrt(floats(x))
 
 
 sqrt.gradients(lambda g, y, x: g * 0.5 / y)
@@ -139,7 +152,7 @@ sign.gradients(None)
 @primitive
 def tanh(x):
     """Hyperbolic tangent (`keras.ops.tanh`)."""
-    return np.tanh(x)
+    return np.tanh(floats(x))
 
 
 tanh.gradients(lambda g, y, x: g * (1 - y * y))
@@ -148,6 +161,7 @@ tanh.gradients(lambda g, y, x: g * (1 - y * y))
 @primitive
 def sigmoid(x):
     """1 / (1 + exp(-x)), without overflow (`keras.ops.sigmoid`)."""
+    x = floats(x)
     z = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, z).astype(z.dtype) / (1 + z)
 
@@ -158,6 +172,7 @@ sigmoid.gradients(lambda g, y, x: g * (y * (1 - y)))
 @primitive
 def softplus(x):
     """log(1 + exp(x)), without overflow (`keras.ops.softplus`)."""
+    x = floats(x)
     return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
 
 
@@ -204,7 +219,7 @@ column_sum.gradients(lambda g, y, x: g + np.zeros(x.shape, x.dtype))
 @primitive
 def maximum(x1, x2):
     """The larger of each pair (`keras.ops.maximum`); the gradient of equals goes to x1."""
-    return np.maximum(x1, x2)
+    return np.maximum(*together(x1, x2))
 
 
 maximum.gradients(lambda g, y, x1, x2: g * (x1 >= x2), lambda g, y, x1, x2: g * (x1 < x2))
@@ -213,7 +228,7 @@ maximum.gradients(lambda g, y, x1, x2: g * (x1 >= x2), lambda g, y, x1, x2: g * 
 @primitive
 def minimum(x1, x2):
     """The smaller of each pair (`keras.ops.minimum`); the gradient of equals goes to x1."""
-    return np.minimum(x1, x2)
+    return np.minimum(*together(x1, x2))
 
 
 minimum.gradients(lambda g, y, x1, x2: g * (x1 <= x2), lambda g, y, x1, x2: g * (x1 > x2))
@@ -229,9 +244,14 @@ clip.gradients(lambda g, y, x, x_min, x_max: g * ((x >= x_min) & (x <= x_max)))
 
 
 @primitive
-def where(condition, x1, x2):
-    """x1 where the condition holds, else x2 (`keras.ops.where`)."""
-    return np.where(condition, x1, x2)
+def where(condition, x1=None, x2=None):
+    """x1 where the condition holds, else x2 (`keras.ops.where`).
+
+    With the condition alone: the indices where it holds, an array for each axis.
+    """
+    if x1 is None and x2 is None:
+        return np.stack(np.nonzero(condition)).astype(np.int32)
+    return np.where(condition, *together(x1, x2))
 
 
 where.gradients(
@@ -251,46 +271,24 @@ cast.gradients(lambda g, y, x, dtype: g)
 
 
 @primitive
-def equal(x1, x2):
-    """Whether each pair is equal (`keras.ops.equal`)."""
-    return np.equal(x1, x2)
+def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
+    """x with numbers for NaN and infinity, the largest ones for None (`keras.ops.nan_to_num`)."""
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-@primitive
-def not_equal(x1, x2):
-    """Whether each pair differs (`keras.ops.not_equal`)."""
-    return np.not_equal(x1, x2)
+nan_to_num.gradients(lambda g, y, x, **_: where(np.isfinite(as_array(x)), g, 0.0))
 
 
-@primitive
-def less(x1, x2):
-    """Whether x1 < x2 (`keras.ops.less`)."""
-    return np.less(x1, x2)
+def divide_no_nan(x1, x2):
+    """x1 / x2, and 0 where x2 is 0 (`keras.ops.divide_no_nan`)."""
+    zero = equal_to_zero(x2)
+    return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
 
 
-@primitive
-def less_equal(x1, x2):
-    """Whether x1 <= x2 (`keras.ops.less_equal`)."""
-    return np.less_equal(x1, x2)
+def equal_to_zero(x):
+    """Whether each element is 0, as an array."""
+    return as_array(x) == 0
 
 
-@primitive
-def greater(x1, x2):
-    """Whether x1 > x2 (`keras.ops.greater`)."""
-    return np.greater(x1, x2)
-
-
-@primitive
-def greater_equal(x1, x2):
-    """Whether x1 >= x2 (`keras.ops.greater_equal`)."""
-    return np.greater_equal(x1, x2)
-
-
-@primitive
-def logical_and(x1, x2):
-    """Whether both hold (`keras.ops.logical_and`)."""
-    return np.logical_and(x1, x2)
-
-
-for _comparison in (equal, not_equal, less, less_equal, greater, greater_equal, logical_and):
-    _comparison.gradients(None, None)
+abs = fabs = absolute
+true_divide = divide

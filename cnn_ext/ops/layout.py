@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext.config import data_format_or_default
-from cnn_ext.ops.shape import transpose
+from cnn_ext.ops.shapes import transpose
 
 
 def is_channels_first(data_format: str | None) -> bool:

@@ -9,8 +9,9 @@ from cnn_ext.autograd import Tensor, as_array
 from cnn_ext.ops.activation import log_softmax
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.elementwise import clip, log, negative, softplus
+from cnn_ext.ops.indexing import take_along_axis
 from cnn_ext.ops.reduction import sum
-from cnn_ext.ops.shape import squeeze, take_along_axis
+from cnn_ext.ops.shapes import squeeze
 
 
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
@@ -94,7 +95,8 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
         labels = labels[..., 0]
     if labels.shape != tuple(output.shape[:-1]):
         raise ValueError(
-            "sparse_categorical_crossentropy: target must be integer labels with the shape of "
+            "Argument `output` must have rank (ndim) `target.ndim - 1`: in "
+            "sparse_categorical_crossentropy, target must be integer labels with the shape of "
             "output without its last axis; for one-hot rows use categorical_crossentropy. "
             f"Received: target.shape={labels.shape}, output.shape={tuple(output.shape)}"
         )

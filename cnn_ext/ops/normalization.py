@@ -10,7 +10,7 @@ from cnn_ext.ops.dtypes import floats, tensor
 from cnn_ext.ops.elementwise import absolute, log, maximum, minimum, power, square
 from cnn_ext.ops.functions import rsqrt
 from cnn_ext.ops.reduction import axes_of, mean, sum
-from cnn_ext.ops.shape import reshape, squeeze
+from cnn_ext.ops.shapes import reshape, squeeze
 
 
 def moments(x, axes, keepdims=False, synchronized=False):

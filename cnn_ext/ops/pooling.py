@@ -16,7 +16,7 @@ from cnn_ext.ops.geometry import (
     window_geometry,
 )
 from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
-from cnn_ext.ops.shape import expand_dims, reshape, squeeze
+from cnn_ext.ops.shapes import expand_dims, reshape, squeeze
 
 
 @primitive

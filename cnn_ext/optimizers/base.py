@@ -219,9 +219,8 @@ class Optimizer(WeightDecay, MovingAverage):
                 arrays = [np.asarray(g / self.loss_scale_factor, g.dtype) for g in arrays]
             self._apply(arrays, stepped, rate)
             for variable in stepped:
-                constraint = getattr(variable, "constraint", None)
-                if constraint is not None:
-                    variable.assign(constraint(variable))
+                if variable.constraint is not None:
+                    variable.assign(variable.constraint(variable))
         self._iterations.assign(self._iterations.data + 1)
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:

@@ -220,7 +220,6 @@ def _resolved_loss(identifier: Any, y_true: Any, y_pred: Any) -> tuple[losses.Lo
         return loss, identifier if isinstance(identifier, str) else loss.name
     if is_binary(y_pred):
         return losses.BinaryCrossentropy(), identifier
-    kind = losses.CategoricalCrossentropy
     if is_sparse(y_true, y_pred):
-        kind = losses.SparseCategoricalCrossentropy
-    return kind(), identifier
+        return losses.SparseCategoricalCrossentropy(), identifier
+    return losses.CategoricalCrossentropy(), identifier

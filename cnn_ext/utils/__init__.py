@@ -8,6 +8,7 @@ array([[1., 0., 0.],
 """
 
 from cnn_ext._errors import missing_attribute
+from cnn_ext.backend import standardize_dtype
 from cnn_ext.config import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -25,6 +26,7 @@ from cnn_ext.registry import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from cnn_ext.symbolic import is_keras_tensor
 from cnn_ext.utils.files import get_file
 from cnn_ext.utils.image_folder import image_dataset_from_directory
 from cnn_ext.utils.images import array_to_img, img_to_array, load_img, save_img
@@ -59,6 +61,7 @@ __all__ = [
     "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
+    "is_keras_tensor",
     "load_img",
     "normalize",
     "pack_x_y_sample_weight",
@@ -69,6 +72,7 @@ __all__ = [
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "standardize_dtype",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

@@ -89,7 +89,7 @@ class ImageDataset(PyDataset):
     def on_epoch_begin(self) -> None:
         """Choose the next order of the pictures, if they are shuffled."""
         if self._shuffle is not None:
-            self._order = self._shuffle.next().permutation(len(self.file_paths))
+            self._order = self._shuffle.generator().permutation(len(self.file_paths))
 
     def __iter__(self) -> Iterator[Any]:
         self.on_epoch_begin()

@@ -90,18 +90,9 @@ def image_dataset_from_directory(
     _check_labels(labels, label_mode, class_names)
     if labels is None or label_mode is None:
         labels = label_mode = None
-    size = _size(image_size)
-    reader = ImageReader(
-        _one_of("color_mode", color_mode, tuple(CHANNELS)),
-        size,
-        _one_of("interpolation", interpolation.lower(), tuple(TAPS)),
-        crop_to_aspect_ratio,
-        pad_to_aspect_ratio,
+    reader = _reader(
+        color_mode, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio
     )
-    if crop_to_aspect_ratio and pad_to_aspect_ratio:
-        raise ValueError(
-            "Only one of `pad_to_aspect_ratio`, `crop_to_aspect_ratio` can be set to `True`."
-        )
     _one_of("format", format, ("tf", "grain"))
     _check_split(validation_split, subset, shuffle, seed)
     data_format = config.data_format_or_default(data_format)
@@ -116,29 +107,36 @@ def image_dataset_from_directory(
         )
     if shuffle:
         found = _shuffled(found, seed)
-
-    def dataset(part: Found, what: str, reorder: bool) -> ImageDataset:
-        paths, numbers = part
+    parts = _parts(found, validation_split, subset)
+    for what, (paths, _) in parts.items():
         if not paths:
             raise ValueError(
-                f"No {what}images found in directory {directory}. Allowed formats: {FORMATS}"
+                f"No {what}images found in directory {directory}. Allowed formats: {FORMATS}. "
+                f"Received: {subset=}"
             )
+    datasets = []
+    for what, (paths, numbers) in parts.items():
         encoded = None if numbers is None else _encoded(numbers, label_mode, len(names or ()))
-        stream = SeedGenerator(seed) if reorder else None
-        return ImageDataset(paths, encoded, reader, batch_size, stream, data_format, names)
+        fixed = not shuffle or (subset == "both" and what == "validation ")
+        order = None if fixed else SeedGenerator(seed, name="pictures")
+        datasets.append(ImageDataset(paths, encoded, reader, batch_size, order, data_format, names))
+    return datasets if subset == "both" else datasets[0]
 
-    if subset == "both":
-        training, validation = _split(found, validation_split or 0)
-        message(f"Using {len(training[0])} files for training.")
-        message(f"Using {len(validation[0])} files for validation.")
-        return [
-            dataset(training, "training ", shuffle),
-            dataset(validation, "validation ", False),
-        ]
-    if subset is not None:
-        found = _split(found, validation_split or 0)[subset == "validation"]
-        message(f"Using {len(found[0])} files for {subset}.")
-    return dataset(found, "", shuffle)
+
+def _reader(
+    color_mode: str, image_size: Any, interpolation: str, crop: bool, pad: bool
+) -> ImageReader:
+    if crop and pad:
+        raise ValueError(
+            "Only one of `pad_to_aspect_ratio`, `crop_to_aspect_ratio` can be set to `True`."
+        )
+    return ImageReader(
+        _one_of("color_mode", color_mode, tuple(CHANNELS)),
+        _size(image_size),
+        _one_of("interpolation", interpolation.lower(), tuple(TAPS)),
+        crop,
+        pad,
+    )
 
 
 def _check_labels(labels: Any, label_mode: Any, class_names: Any) -> None:
@@ -261,19 +259,25 @@ def _shuffled(found: Found, seed: int | None) -> Found:
     """The files in the order that Keras puts them in, which decides the ones for validation."""
     paths, numbers = found
     if seed is None:
-        seed = int(SeedGenerator().next().integers(10**6))
+        seed = int(SeedGenerator(name="files").generator().integers(10**6))
     order = np.arange(len(paths))
     np.random.RandomState(seed).shuffle(order)
     return [paths[i] for i in order], None if numbers is None else numbers[order]
 
 
-def _split(found: Found, share: float) -> tuple[Found, Found]:
-    """The files for training, and the last ones for validation."""
+def _parts(found: Found, share: float | None, subset: str | None) -> dict[str, Found]:
+    """The files of each data set that is asked for; those for validation are the last ones."""
+    if not share:
+        return {"": found}
     paths, numbers = found
     at = len(paths) - int(share * len(paths))
-    if numbers is None:
-        return (paths[:at], None), (paths[at:], None)
-    return (paths[:at], numbers[:at]), (paths[at:], numbers[at:])
+    halves = {}
+    for name, rows in (("training", slice(at)), ("validation", slice(at, None))):
+        if subset in (name, "both"):
+            part = paths[rows], None if numbers is None else numbers[rows]
+            message(f"Using {len(part[0])} files for {name}.")
+            halves[f"{name} " if subset == "both" else ""] = part
+    return halves
 
 
 def _encoded(numbers: np.ndarray, label_mode: str | None, classes: int) -> np.ndarray:

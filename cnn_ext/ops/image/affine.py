@@ -9,7 +9,8 @@ from cnn_ext.config import one_of
 from cnn_ext.ops.dtypes import floats, tensor
 from cnn_ext.ops.elementwise import cast, where
 from cnn_ext.ops.image.layout import channels_back, channels_to_last, check_rank
-from cnn_ext.ops.shape import getitem, reshape
+from cnn_ext.ops.indexing import getitem
+from cnn_ext.ops.shapes import reshape
 
 INTERPOLATIONS = ("nearest", "bilinear")
 FILL_MODES = ("constant", "nearest", "wrap", "reflect")

@@ -10,8 +10,10 @@ from cnn_ext.ops.image.layout import (
     channels_to_last,
     check_rank,
 )
+from cnn_ext.ops.indexing import getitem
+from cnn_ext.ops.joining import stack
 from cnn_ext.ops.reduction import max, min
-from cnn_ext.ops.shape import getitem, reshape, stack
+from cnn_ext.ops.shapes import reshape
 
 GREY = (0.2989, 0.5870, 0.1140)  # how bright red, green and blue seem
 

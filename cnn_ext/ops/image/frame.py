@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.image.layout import axes_of_images, check_rank
-from cnn_ext.ops.shape import getitem, pad
+from cnn_ext.ops.indexing import getitem
+from cnn_ext.ops.joining import pad
 
 
 def pad_images(

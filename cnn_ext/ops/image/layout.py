@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext.ops.layout import is_channels_first
-from cnn_ext.ops.shape import transpose
+from cnn_ext.ops.shapes import transpose
 
 
 def check_rank(images: Any) -> None:

@@ -1,0 +1,70 @@
+"""Rows of layers: pooling."""
+
+from layer_rows import FIRST, row
+
+WINDOWS = (
+    row("MaxPooling2D", 2, 6, 8, 3),
+    row("MaxPooling2D", 2, 7, 9, 3, pool_size=2),
+    row("MaxPooling2D", 2, 7, 5, 3, pool_size=2, padding="same"),
+    row("MaxPooling2D", 2, 7, 8, 3, pool_size=(3, 2), strides=(2, 1)),
+    row("MaxPooling2D", 2, 9, 8, 3, pool_size=2, strides=3),
+    row("MaxPooling2D", 2, 3, 7, 5, pool_size=3, strides=2, padding="same", data_format=FIRST),
+    row("MaxPool2D", 2, 4, 4, 3),
+    row("AveragePooling2D", 2, 6, 8, 3, pool_size=2),
+    row("AveragePooling2D", 2, 7, 5, 3, pool_size=(2, 3), strides=2, padding="same"),
+    row("AveragePooling2D", 2, 3, 7, 6, pool_size=3, strides=1, padding="same", data_format=FIRST),
+    row("AvgPool2D", 2, 4, 4, 3, pool_size=4),
+    row("MaxPooling1D", 2, 8, 3),
+    row("MaxPooling1D", 2, 9, 3, pool_size=(3,), strides=2, padding="same"),
+    row("MaxPooling1D", 2, 3, 8, pool_size=3, strides=1, data_format=FIRST),
+    row("AveragePooling1D", 2, 9, 3, pool_size=2),
+    row("AveragePooling1D", 2, 9, 3, pool_size=3, strides=(2,), padding="same"),
+    row("AveragePooling1D", 2, 3, 8, pool_size=3, data_format=FIRST),
+    row("MaxPooling3D", 2, 4, 5, 6, 2),
+    row("MaxPooling3D", 1, 5, 4, 6, 2, pool_size=(3, 2, 1), strides=(2, 1, 3), padding="same"),
+    row("MaxPooling3D", 1, 2, 5, 4, 6, pool_size=3, strides=1, data_format=FIRST),
+    row("AveragePooling3D", 2, 4, 5, 6, 2, pool_size=2),
+    row("AveragePooling3D", 1, 5, 4, 6, 2, pool_size=3, strides=2, padding="same"),
+    row("AveragePooling3D", 1, 2, 5, 4, 6, pool_size=(1, 2, 3), data_format=FIRST),
+)  # fmt: skip
+OVERALL = (
+    row("GlobalAveragePooling2D", 2, 6, 5, 3),
+    row("GlobalAveragePooling2D", 2, 6, 5, 3, keepdims=True),
+    row("GlobalAveragePooling2D", 2, 3, 6, 5, data_format=FIRST),
+    row("GlobalAvgPool2D", 2, 3, 6, 5, data_format=FIRST, keepdims=True),
+    row("GlobalMaxPooling2D", 2, 6, 5, 3),
+    row("GlobalMaxPooling2D", 2, 3, 6, 5, data_format=FIRST, keepdims=True),
+    row("GlobalAveragePooling1D", 2, 6, 3),
+    row("GlobalAveragePooling1D", 2, 3, 6, data_format=FIRST, keepdims=True),
+    row("GlobalMaxPooling1D", 2, 6, 3, keepdims=True),
+    row("GlobalMaxPooling1D", 2, 3, 6, data_format=FIRST),
+    row("GlobalAveragePooling3D", 2, 3, 4, 2, 3),
+    row("GlobalAveragePooling3D", 2, 3, 3, 4, 2, data_format=FIRST),
+    row("GlobalMaxPooling3D", 2, 3, 4, 2, 3, keepdims=True),
+    row("GlobalMaxPooling3D", 2, 3, 3, 4, 2, data_format=FIRST, keepdims=True),
+)
+ADAPTIVE = (
+    row("AdaptiveAveragePooling1D", 2, 7, 3, output_size=3),
+    row("AdaptiveAveragePooling1D", 2, 3, 8, output_size=(4,), data_format=FIRST),
+    row("AdaptiveMaxPooling1D", 2, 7, 3, output_size=[3]),
+    row("AdaptiveMaxPooling1D", 2, 3, 8, output_size=3, data_format=FIRST),
+    row("AdaptiveAveragePooling2D", 2, 7, 6, 3, output_size=3),
+    row("AdaptiveAveragePooling2D", 2, 7, 6, 3, output_size=(2, 5)),
+    row("AdaptiveAveragePooling2D", 2, 3, 7, 6, output_size=(2, 4), data_format=FIRST),
+    row("AdaptiveMaxPooling2D", 2, 7, 6, 3, output_size=3),
+    row("AdaptiveMaxPooling2D", 2, 7, 6, 3, output_size=(2, 5)),
+    row("AdaptiveMaxPooling2D", 2, 3, 7, 6, output_size=(2, 4), data_format=FIRST),
+    row("AdaptiveAveragePooling3D", 1, 5, 4, 3, 2, output_size=(2, 3, 2)),
+    row("AdaptiveAveragePooling3D", 1, 2, 5, 4, 3, output_size=2, data_format=FIRST),
+    row("AdaptiveMaxPooling3D", 1, 5, 4, 3, 2, output_size=(2, 3, 2)),
+    row("AdaptiveMaxPooling3D", 1, 2, 5, 4, 3, output_size=2, data_format=FIRST),
+)
+ROWS = (*WINDOWS, *OVERALL, *ADAPTIVE)
+UNKNOWN = (
+    row("MaxPooling2D", None, 8, 3),
+    row("AveragePooling1D", None, 3, pool_size=2),
+    row("MaxPooling3D", 3, 8, None, 8, data_format=FIRST),
+    row("GlobalAveragePooling2D", None, None, 3),
+    row("GlobalMaxPooling3D", 3, None, None, 5, data_format=FIRST, keepdims=True),
+    row("AdaptiveMaxPooling2D", None, None, 3, output_size=2),
+)
