@@ -25,6 +25,9 @@ class Callback(TeachesKeywords):
     model: Any = None
     params: Any = None
 
+    def __init__(self) -> None:
+        pass
+
     def set_model(self, model: Any) -> None:
         self.model = model
 

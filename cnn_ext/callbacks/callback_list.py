@@ -11,7 +11,14 @@ from cnn_ext.callbacks.progress import ProgbarLogger
 from cnn_ext.tree import flatten
 
 
-class CallbackList(Callback):
+class _TakesParameters(Callback):
+    """Every keyword of the constructor may be right."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return object.__new__(cls)
+
+
+class CallbackList(_TakesParameters):
     """Several callbacks as one (`keras.callbacks.CallbackList`).
 
     Args:
@@ -28,9 +35,6 @@ class CallbackList(Callback):
     ... # doctest: +ELLIPSIS
     [<cnn_ext.callbacks.progress.ProgbarLogger object at ...>]
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return object.__new__(cls)  # any keyword is a parameter
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnn_ext.callbacks.base import Logs
 from cnn_ext.callbacks.monitor import MonitorCallback
+from cnn_ext.utils.messages import message
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -129,4 +130,4 @@ class ModelCheckpoint(MonitorCallback):
 
     def _say(self, epoch: int, text: str) -> None:
         if self.verbose:
-            print(f"\nEpoch {epoch + 1}: {text}")
+            message(f"\nEpoch {epoch + 1}: {text}")

@@ -6,6 +6,7 @@ import numpy as np
 
 from cnn_ext.callbacks.base import Logs
 from cnn_ext.callbacks.monitor import MonitorCallback
+from cnn_ext.utils.messages import message
 
 
 class EarlyStopping(MonitorCallback):
@@ -82,10 +83,10 @@ class EarlyStopping(MonitorCallback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            message(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights is not None:
             if self.verbose:
-                print(
+                message(
                     "Restoring model weights from the end of the best epoch: "
                     f"{self.best_epoch + 1}."
                 )

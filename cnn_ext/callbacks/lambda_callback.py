@@ -11,7 +11,20 @@ from cnn_ext.callbacks.base import EVENTS, Callback
 Function = Callable[..., Any] | None
 
 
-class LambdaCallback(Callback):
+class _TakesEvents(Callback):
+    """The constructor's keywords are names of events."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        for name in kwargs:
+            if name not in EVENTS:
+                raise TypeError(
+                    f"LambdaCallback: unexpected argument '{name}'"
+                    f"{did_you_mean(name, EVENTS) or '; it takes ' + ', '.join(EVENTS)}"
+                )
+        return object.__new__(cls)
+
+
+class LambdaCallback(_TakesEvents):
     """A callback of functions (`keras.callbacks.LambdaCallback`).
 
     Args:
@@ -23,15 +36,6 @@ class LambdaCallback(Callback):
     >>> LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs)).on_epoch_end(0, {"loss": 1.0})
     {'loss': 1.0}
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        for name in kwargs:
-            if name not in EVENTS:
-                raise TypeError(
-                    f"LambdaCallback: unexpected argument '{name}'"
-                    f"{did_you_mean(name, EVENTS) or '; it takes ' + ', '.join(EVENTS)}"
-                )
-        return object.__new__(cls)
 
     def __init__(
         self,

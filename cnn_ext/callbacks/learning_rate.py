@@ -12,6 +12,7 @@ import numpy as np
 from cnn_ext._errors import did_you_mean
 from cnn_ext.callbacks.base import Callback, Logs
 from cnn_ext.callbacks.monitor import MonitorCallback
+from cnn_ext.utils.messages import message
 
 
 def _rate_of(model: Any) -> float:
@@ -47,7 +48,7 @@ class LearningRateScheduler(Callback):
             )
         self.model.optimizer.learning_rate = rate
         if self.verbose:
-            print(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
+            message(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if logs is not None:
@@ -151,6 +152,6 @@ class ReduceLROnPlateau(MonitorCallback):
         rate = max(old * self.factor, self.min_lr)
         self.model.optimizer.learning_rate = rate
         if self.verbose:
-            print(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
+            message(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
         self.cooldown_counter = self.cooldown
         self.wait = 0

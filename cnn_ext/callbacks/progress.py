@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext.callbacks.base import Callback, Logs
+from cnn_ext.utils.messages import message
 from cnn_ext.utils.progbar import Progbar
 
 
@@ -35,7 +36,7 @@ class ProgbarLogger(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._start()
         if self.verbose and self.epochs > 1:
-            print(f"Epoch {epoch + 1}/{self.epochs}")
+            message(f"Epoch {epoch + 1}/{self.epochs}")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._finish(logs)

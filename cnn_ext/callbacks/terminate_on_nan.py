@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from cnn_ext.callbacks.base import Callback, Logs
+from cnn_ext.utils.messages import message
 
 
 class TerminateOnNaN(Callback):
@@ -32,5 +33,5 @@ class TerminateOnNaN(Callback):
                 f"NaN or Inf loss encountered at batch {batch}. Loss value: {loss}. Terminating "
                 "training immediately."
             )
-        print(f"Batch {batch}: Invalid loss, terminating training")
+        message(f"Batch {batch}: Invalid loss, terminating training")
         self.model.stop_training = True

@@ -7,6 +7,8 @@ import threading
 from types import FrameType
 from typing import Any
 
+from cnn_ext.utils.messages import message
+
 
 class Interruption:
     """A block in which Ctrl-C asks a model to stop training.
@@ -45,4 +47,4 @@ class Interruption:
 
     def _note(self) -> None:
         self.model._interrupted = self.model.stop_training = True
-        print("\nInterrupted: training ends after this batch; Ctrl-C once more ends it at once.")
+        message("\nInterrupted: training ends after this batch; Ctrl-C once more ends it at once.")
