@@ -32,16 +32,15 @@ def check_keywords(
     function: Callable[..., Any],
     called: str,
     keywords: dict[str, Any],
-    error: Callable[[str, dict[str, Any], str], Exception] | None = None,
+    error: Callable[[dict[str, Any], str], Exception] = lambda wrong, told: TypeError(told),
 ) -> None:
     """Raise the error that names the misspelt keyword of a call, before the call is made."""
     parameters = _parameters(function)
     for keyword in keywords:
         if keyword not in parameters:
             hint = did_you_mean(keyword, parameters) or f"; it takes {', '.join(parameters)}"
-            told = f"unexpected argument '{keyword}'{hint}"
             wrong = {k: v for k, v in keywords.items() if k not in parameters}
-            raise error(called, wrong, told) if error else TypeError(f"{called}: {told}")
+            raise error(wrong, f"{called}: unexpected argument '{keyword}'{hint}")
 
 
 def teaches_keywords(function: F) -> F:
@@ -72,13 +71,17 @@ class TeachesKeywords:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            check_keywords(cls, cls.__name__, kwargs, cls._unexpected)
+            check_keywords(
+                cls, cls.__name__, kwargs, functools.partial(cls._unexpected, args, kwargs)
+            )
         return super().__new__(cls)
 
-    @staticmethod
-    def _unexpected(called: str, keywords: dict[str, Any], hint: str) -> Exception:
-        """The error for keywords that the constructor does not take."""
-        return TypeError(f"{called}: {hint}")
+    @classmethod
+    def _unexpected(
+        cls, args: tuple[Any, ...], kwargs: dict[str, Any], wrong: dict[str, Any], told: str
+    ) -> Exception:
+        """The error for keywords, `wrong` among `kwargs`, that the constructor does not take."""
+        return TypeError(told)
 
 
 def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]:

@@ -136,9 +136,21 @@ class Layer(Stateful, Operation):
         object.__setattr__(layer, "_constructor_arguments", (args, kwargs))
         return layer
 
-    @staticmethod
-    def _unexpected(called: str, keywords: dict[str, Any], hint: str) -> Exception:
-        return ValueError(f"Unrecognized keyword arguments passed to {called}: {keywords}; {hint}")
+    @classmethod
+    def _unexpected(
+        cls, args: tuple[Any, ...], kwargs: dict[str, Any], wrong: dict[str, Any], told: str
+    ) -> Exception:
+        """As in Keras: a ValueError from the base class, if the class itself has all it needs."""
+        signature = inspect.signature(cls)
+        try:
+            signature.bind(*args, **{k: v for k, v in kwargs.items() if k not in wrong})
+        except TypeError:
+            return TypeError(told)
+        if not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+            return TypeError(told)
+        return ValueError(
+            f"Unrecognized keyword arguments passed to {cls.__name__}: {wrong}. {told}"
+        )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -48,7 +48,7 @@ def positive_filters(value: Any) -> int:
     """A number of filters, or the error of Keras's convolutions."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value <= 0:
         raise ValueError(
-            "Invalid value for argument `filters`. Expected a strictly positive value. "
+            "Invalid value for argument `filters`. Expected a strictly positive value, an integer. "
             f"Received filters={value!r}."
         )
     return int(value)

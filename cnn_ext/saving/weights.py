@@ -102,7 +102,7 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
     """
     path = _checked_path(filepath)
     if not path.is_file():
-        raise ModelFileMissing(f"there is no file {path}. Received: filepath={path}")
+        raise FileNotFoundError(f"there is no file {path}. Received: filepath={path}")
     if not model.built:
         raise ValueError(
             f"model '{model.name}' has no weights yet to load into: give it an Input, call it on "
