@@ -56,8 +56,19 @@ def teaches_keywords(function: F) -> F:
     return checked  # type: ignore[return-value]
 
 
+class _SignatureOfInit:
+    """A class's signature: its `__init__`'s, whatever its `__new__` takes."""
+
+    def __get__(self, instance: Any, cls: type) -> inspect.Signature:
+        init = inspect.signature(cls.__init__)  # type: ignore[misc]
+        parameters = [] if cls.__init__ is object.__init__ else [*init.parameters.values()][1:]  # type: ignore[misc]
+        return inspect.Signature(parameters)
+
+
 class TeachesKeywords:
     """Base of every class that users construct: its constructor's misspelt keywords are named."""
+
+    __signature__ = _SignatureOfInit()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:

@@ -211,6 +211,19 @@ def test_a_training_argument_has_the_default_of_its_layer():
         around(A, **given)
         assert around.inner.told is told
 
+    class AroundInTraining(Around):
+        def call(self, inputs, training=True):
+            return self.inner(inputs)
+
+    around = AroundInTraining()
+    around.inner.call(A, training=False)
+    around(A)
+    assert around.inner.told is True
+    noisy = AroundInTraining()
+    noisy.inner = layers.GaussianNoise(0.5)
+    assert (noisy(A).numpy() != A).any()
+    np.testing.assert_array_equal(noisy(A, training=False), A)
+
 
 # --- Errors -----------------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ from cnn_ext._kernels import Geometry
 PADDINGS = ("valid", "same")
 
 
-def sizes(name: str, value: Any, count: int) -> tuple[int, ...]:
-    """A size for each axis, from one integer or a tuple of `count`, each at least 1."""
+def sizes(name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
+    """A size for each axis, from one integer or a tuple of `count`, each at least `least`."""
     try:
         if isinstance(value, tuple | list):
             numbers = tuple(map(operator.index, value))
@@ -30,10 +30,10 @@ def sizes(name: str, value: Any, count: int) -> tuple[int, ...]:
             f"The `{name}` argument must be a tuple of {count} integers, or one integer for all. "
             f"Received: {name}={value!r}"
         ) from None
-    if min(numbers) < 1 or isinstance(value, bool):
+    if min(numbers) < least or isinstance(value, bool):
         raise ValueError(
-            f"The `{name}` argument must be a tuple of {count} integers, each at least 1. "
-            f"Received: {name}={value!r}"
+            f"The `{name}` argument must be a tuple of {count} integers, each at least "
+            f"{least}. Received: {name}={value!r}"
         )
     return numbers
 

@@ -230,7 +230,10 @@ class Steps:
         found = []
         if self._compile_loss is not None:
             if y is None:
-                raise ValueError("the loss needs targets: pass y")
+                raise ValueError(
+                    "None values not supported. The loss needs targets: pass y, as in fit(x, y). "
+                    "Received: y=None"
+                )
             total = self._compile_loss(y, y_pred, sample_weight)
             if total is not None:
                 found.append(total)
