@@ -109,6 +109,7 @@ FITS = {
     },
     "sample weights": {"sample_weight": WEIGHTS, "epochs": 2},
     "sample weights and split": {"sample_weight": WEIGHTS, "validation_split": 0.25},
+    "a column of weights": {"sample_weight": WEIGHTS[:, None]},
 }  # fmt: skip
 
 
@@ -177,6 +178,27 @@ def test_compile_equals_keras(how, last, y, keras):
     assert list(logs[0]) == list(logs[1])
     for name, values in logs[0].items():
         assert values == pytest.approx(logs[1][name], rel=1e-5, abs=1e-6)
+    assert_same_weights(ours, theirs)
+
+
+def test_weights_of_time_steps_equal_keras(keras):
+    """A weight for each step of each sample."""
+
+    def make(keras):
+        layers = keras.layers
+        return keras.Sequential([layers.Input((5, 4)), layers.Dense(3, activation="softmax")])
+
+    rng = np.random.default_rng(4)
+    x, weights = rng.random((12, 5, 4), np.float32), rng.random((12, 5)).astype(np.float32)
+    y = rng.integers(0, 3, (12, 5))
+    ours, theirs = twins(keras, make, weighted_metrics=["accuracy"])
+    logs = [
+        m.fit(x, y, batch_size=5, sample_weight=weights, shuffle=False, verbose=0).history
+        for m in (ours, theirs)
+    ]
+    assert list(logs[0]) == list(logs[1])
+    for name, values in logs[0].items():
+        assert values == pytest.approx(logs[1][name], rel=1e-5)
     assert_same_weights(ours, theirs)
 
 
