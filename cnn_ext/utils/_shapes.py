@@ -15,8 +15,17 @@ def input_shape(layer: Any) -> Any:
 def output_shape(layer: Any) -> Any:
     """Shape (or list, tuple, dict of shapes) of the first output of `layer`; None if unknown."""
     shapes = _tensor_shapes(layer, "output")
-    if shapes is not None:
-        return shapes
+    return _computed_shape(layer) if shapes is None else shapes
+
+
+def last_output_shape(layer: Any) -> Any:
+    """Shape, or list of shapes, of what the last call of `layer` gave; None if unknown."""
+    nodes = getattr(layer, "_inbound_nodes", ())
+    return _shapes_of(nodes[-1].output_tensors) if nodes else _computed_shape(layer)
+
+
+def _computed_shape(layer: Any) -> Any:
+    """The output shape of a layer that was built and never called."""
     given = _built_with(layer)
     try:
         return None if given is None else layer.compute_output_shape(given)
