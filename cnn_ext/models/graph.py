@@ -30,6 +30,18 @@ class Graph:
         self.operations: list[Operation] = sorted(depths, key=lambda o: (-depths[o], met[o]))
         _check_names(self.operations)
 
+    @property
+    def is_chain(self) -> bool:
+        """Whether each call takes what the call before it gave, and no operation comes twice."""
+        sources = [node.parents for node in self.nodes]
+        fed = [source for parents in sources for source in parents]
+        return (
+            len(self.inputs) == 1
+            and all(len(parents) <= 1 for parents in sources)
+            and len(set(fed)) == len(fed)
+            and len({node.operation for node in self.nodes}) == len(self.nodes)
+        )
+
     def run(self, inputs: list[Any], call: Callable[..., Any]) -> Any:
         """The outputs, in their structure, for flat inputs; `call(operation, *args, **kwargs)`."""
         values = {id(x): value for x, value in zip(self.inputs, inputs, strict=True)}

@@ -31,7 +31,7 @@ from cnn_ext.utils.files import get_file
 from cnn_ext.utils.image_folder import image_dataset_from_directory
 from cnn_ext.utils.images import array_to_img, img_to_array, load_img, save_img
 from cnn_ext.utils.numerical import normalize, to_categorical
-from cnn_ext.utils.plot_model import plot_model
+from cnn_ext.utils.plot_model import model_to_dot, plot_model
 from cnn_ext.utils.progbar import Progbar
 from cnn_ext.utils.py_dataset import (
     PyDataset,
@@ -63,6 +63,7 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "plot_model",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cnn_ext.tree import map_structure
+
 
 def input_shape(layer: Any) -> Any:
     """Shape (or list, tuple, dict of shapes) of the first input of `layer`; None if unknown."""
@@ -15,8 +17,17 @@ def input_shape(layer: Any) -> Any:
 def output_shape(layer: Any) -> Any:
     """Shape (or list, tuple, dict of shapes) of the first output of `layer`; None if unknown."""
     shapes = _tensor_shapes(layer, "output")
-    if shapes is not None:
-        return shapes
+    return _computed_shape(layer) if shapes is None else shapes
+
+
+def last_output_shape(layer: Any) -> Any:
+    """Shape, or list of shapes, of what the last call of `layer` gave; None if unknown."""
+    nodes = getattr(layer, "_inbound_nodes", ())
+    return _shapes_of(nodes[-1].output_tensors) if nodes else _computed_shape(layer)
+
+
+def _computed_shape(layer: Any) -> Any:
+    """The output shape of a layer that was built and never called."""
     given = _built_with(layer)
     try:
         return None if given is None else layer.compute_output_shape(given)
@@ -43,20 +54,45 @@ def show_shape(shape: Any, size: Callable[[Any], str] = str) -> str:
     return f"[{inner}]" if isinstance(shape, list) else f"({inner})"
 
 
-def _tensor_shapes(layer: Any, side: str) -> Any:
-    """Shapes of `layer.input` or `layer.output`, which a layer has once it was called."""
-    try:
-        return _shapes_of(getattr(layer, side))
-    except (AttributeError, ValueError):
+def written(shape: Any) -> str:
+    """A shape, or several, as pictures of models show them: in Python's words, dicts bare.
+
+    >>> written((None,)), written({"a": (None, 3)}), written(None)
+    ('(None,)', 'a: (None, 3)', '?')
+    """
+    if shape is None:
+        return "?"
+    if isinstance(shape, dict):
+        shape = ", ".join(f"{key}: {value}" for key, value in shape.items())
+    return str(shape).replace("{", "").replace("}", "")
+
+
+def output_dtype(layer: Any) -> str:
+    """Of the first output of a layer, or of each of several."""
+    tensors = _tensors(layer, "output")
+    if tensors is None:
+        return str(getattr(layer, "compute_dtype", "?"))
+    return str(map_structure(lambda x: x.dtype, tensors))
+
+
+def _tensors(layer: Any, side: str) -> Any:
+    """What a graph goes from or to, else what the first call got or gave; None if neither is."""
+    if getattr(layer, "_graph", None) is not None:
+        return getattr(layer, side)
+    nodes = getattr(layer, "_inbound_nodes", ())
+    if not nodes:
         return None
+    tensors = getattr(nodes[0], f"{side}_tensors")
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _tensor_shapes(layer: Any, side: str) -> Any:
+    tensors = _tensors(layer, side)
+    return None if tensors is None else _shapes_of(tensors)
 
 
 def _shapes_of(tensors: Any) -> Any:
-    if isinstance(tensors, dict):
-        return {key: _shapes_of(tensor) for key, tensor in tensors.items()}
-    if isinstance(tensors, list | tuple):
-        return type(tensors)(_shapes_of(tensor) for tensor in tensors)
-    return tuple(tensors.shape)
+    return map_structure(lambda x: tuple(x.shape), tensors)
 
 
 def _built_with(layer: Any) -> Any:
