@@ -1,6 +1,7 @@
 """Pictures of models: what they say, and that texts, boxes and arrows keep out of each other."""
 
 import functools
+import itertools
 import sys
 import types
 
@@ -11,7 +12,9 @@ import cnn_ext
 import drawn_models as models
 from cnn_ext import utils
 from cnn_ext.utils.diagram import Arrows, Card, Cell, Diagram, Edge, Frame
-from cnn_ext.utils.diagram.graph import longest_ways
+from cnn_ext.utils.diagram.graph import Spot, longest_ways, ranked
+from cnn_ext.utils.diagram.places import place
+from cnn_ext.utils.diagram.routes import Routes
 from cnn_ext.utils.plot_model import _picture, _Shown
 from test_models import made, nested, of_dicts, residual, shared
 
@@ -184,7 +187,7 @@ def test_arrows_keep_out_of_boxes(model_of, make, across, splines):
         assert inside(np.array(card), (0, 0, diagram.width, diagram.height))
         assert all(apart(card, other) for other in cards[:i])
     for line in lines:
-        for a, b in zip(line, line[1:], strict=False):
+        for a, b in itertools.pairwise(line):
             assert not any(crosses(a, b, box) for box in (*cards, *titles)), (a, b)
             if arrows.square:
                 assert min(abs(a[0] - b[0]), abs(a[1] - b[1])) < 0.5
@@ -215,7 +218,7 @@ def test_each_arrow_can_be_followed(pairs, across, splines):
     boxes, _, lines = contents(diagram)
     assert len(diagram.heads) == len({end for _, end in pairs})
     for line in lines:
-        for a, b in zip(line, line[1:], strict=False):
+        for a, b in itertools.pairwise(line):
             assert not any(crosses(a, b, box) for box in boxes)
     axis = 0 if across else 1
 
@@ -237,6 +240,21 @@ def test_each_arrow_can_be_followed(pairs, across, splines):
                 else:
                     stack.append(point)
     assert found == set(pairs)
+
+
+@pytest.mark.parametrize("pairs", GRAPHS.values(), ids=GRAPHS)
+def test_tracks_tell_arrows_apart(pairs):
+    """Lines share a track only if they share a box, or lead from all of some to all of some."""
+    spots = [Spot(10, 2 * half, (half,), (half,)) for half in (20, 60, 35, 20, 90, 50)]
+    graph = ranked(spots, [Edge(*pair) for pair in pairs], [], [])
+    place(graph)
+    for nets in Routes(graph, True).tracks:
+        for net, _ in nets:
+            starts, ends = ({piece[i] for piece in net.pieces} for i in (1, 2))
+            assert len(starts) == 1 or len(net.pieces) == len(starts) * len(ends)
+        for (net, track), (other, its) in itertools.combinations(nets, 2):
+            (low, high), (its_low, its_high) = net.span, other.span
+            assert track is None or track != its or high < its_low or its_high < low
 
 
 def test_ranks_are_longest_ways():

@@ -200,7 +200,7 @@ def _fact_cells(layer: Any, shown: _Shown) -> list[Cell]:
         cells.append(Cell(("Output shape: ", written(output_shape(layer)))))
     if shown.dtype:
         cells.append(Cell(("Output dtype: ", output_dtype(layer))))
-    if shown.trainable and getattr(layer, "weights", ()):
+    if shown.trainable and getattr(layer, "weights", None):
         text, fill = ("Trainable", GREEN) if layer.trainable else ("Non-trainable", RED)
         cells.append(Cell(("", text), fill, WHITE))
     return cells

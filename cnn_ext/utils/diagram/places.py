@@ -88,29 +88,38 @@ def _straighten(graph: Ranked) -> None:
             for spot in chains[b]:
                 chains[spot] = chains[a]
     several = {id(chain): chain for chain in chains.values() if len(chain) > 1}
-    for chain in sorted(several.values(), key=lambda chain: max(s.at for s in chain)):
+    inner_first = sorted(several.values(), key=lambda chain: max(s.at for s in chain))
+    for chain in inner_first:
+        _align(graph, chain)
+    for chain in reversed(inner_first):
         _align(graph, chain)
     for rank in graph.ranks:
         _settle(rank, [spot.at for spot in rank], [1.0] * len(rank))
 
 
 def _align(graph: Ranked, chain: list[Spot]) -> None:
-    """To the middle of their places, or just beside the boxes if only lines are farther out."""
-    low, high, outside = -math.inf, math.inf, True
+    """To the middle of their places, where boxes leave room; lines farther out make room."""
+    low, high, left, right = -math.inf, math.inf, True, True
     for spot in chain:
         rank = graph.ranks[spot.rank]
         i, rooms = rank.index(spot), _rooms(rank)
-        outside = outside and i > 0 and all(other.passing for other in rank[i:])
+        left = left and all(other.passing for other in rank[:i])
+        right = right and all(other.passing for other in rank[i:])
         if i:
             low = max(low, rank[i - 1].at + rooms[i] - rooms[i - 1])
         if i + 1 < len(rank):
             high = min(high, rank[i + 1].at - rooms[i + 1] + rooms[i])
-    if outside or low <= high:
-        places = sorted(spot.at for spot in chain)
-        at = max(places[len(places) // 2], low)
-        at = at if outside else min(at, high)
-        for spot in chain:
-            spot.at = at
+    at = sorted(spot.at for spot in chain)[len(chain) // 2]
+    if right:
+        at = max(at, low)
+    elif left:
+        at = min(at, high)
+    elif low <= high:
+        at = min(max(at, low), high)
+    else:
+        return
+    for spot in chain:
+        spot.at = at
 
 
 def _settle(rank: Sequence[Spot], wanted: Sequence[float], strengths: Sequence[float]) -> None:
