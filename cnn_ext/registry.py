@@ -333,12 +333,13 @@ def _from_node(node: dict[str, Any], custom_objects: Mapping[str, Any] | None) -
     if not isinstance(cls, type):
         raise TypeError(f"'{class_name}' in a config must stand for a class. Received: {cls!r}")
     item = _construct(cls, node["config"], custom_objects)
-    build_config = node.get("build_config")
-    if build_config and not getattr(item, "built", True):
-        item.build_from_config(deserialize_keras_object(build_config))
-    compile_config = node.get("compile_config")
-    if compile_config and hasattr(item, "compile_from_config"):
-        item.compile_from_config(compile_config)
+    with _knowing(custom_objects):
+        build_config = node.get("build_config")
+        if build_config and not getattr(item, "built", True):
+            item.build_from_config(deserialize_keras_object(build_config))
+        compile_config = node.get("compile_config")
+        if compile_config and hasattr(item, "compile_from_config"):
+            item.compile_from_config(compile_config)
     if _scope.read is not None and number is not None:
         _scope.read[number] = item
     return item
@@ -377,10 +378,15 @@ def _construct(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None) 
         raise TypeError(
             f"{cls.__name__} needs a from_config() and a dict as its config. Received: {config!r}"
         )
-    with contextlib.ExitStack() as stack:
-        if custom_objects:
-            stack.enter_context(CustomObjectScope({**_scope.custom, **custom_objects}))
+    with _knowing(custom_objects):
         return cls.from_config(config)
+
+
+def _knowing(custom_objects: Mapping[str, Any] | None) -> contextlib.AbstractContextManager[Any]:
+    """A block in which these are known besides, for what a class reads by itself."""
+    if not custom_objects:
+        return contextlib.nullcontext()
+    return CustomObjectScope({**_scope.custom, **custom_objects})
 
 
 class Configured:
