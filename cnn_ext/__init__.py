@@ -24,7 +24,6 @@ from cnn_ext import (
     callbacks,
     config,
     constraints,
-    datasets,
     environment,
     initializers,
     layers,
@@ -56,7 +55,7 @@ from cnn_ext.optimizers import Optimizer
 from cnn_ext.regularizers import Regularizer
 from cnn_ext.symbolic import KerasTensor, Operation
 
-_ON_FIRST_USE = ("plot",)  # modules
+_ON_FIRST_USE = ("datasets", "plot")  # modules
 
 __all__ = [
     "Initializer",
@@ -80,7 +79,6 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
-    "datasets",
     "environment",
     "get_num_threads",
     "grad",

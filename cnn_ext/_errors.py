@@ -28,13 +28,19 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return f"; did you mean '{names[(images or best)[0]]}'?"
 
 
-def check_keywords(function: Callable[..., Any], called: str, keywords: Iterable[str]) -> None:
-    """Raise the TypeError that names the misspelt keyword of a call, before the call is made."""
+def check_keywords(
+    function: Callable[..., Any],
+    called: str,
+    keywords: dict[str, Any],
+    error: Callable[[dict[str, Any], str], Exception] = lambda wrong, told: TypeError(told),
+) -> None:
+    """Raise the error that names the misspelt keyword of a call, before the call is made."""
     parameters = _parameters(function)
     for keyword in keywords:
         if keyword not in parameters:
             hint = did_you_mean(keyword, parameters) or f"; it takes {', '.join(parameters)}"
-            raise TypeError(f"{called}: unexpected argument '{keyword}'{hint}")
+            wrong = {k: v for k, v in keywords.items() if k not in parameters}
+            raise error(wrong, f"{called}: unexpected argument '{keyword}'{hint}")
 
 
 def teaches_keywords(function: F) -> F:
@@ -49,13 +55,33 @@ def teaches_keywords(function: F) -> F:
     return checked  # type: ignore[return-value]
 
 
+class _SignatureOfInit:
+    """A class's signature: its `__init__`'s, whatever its `__new__` takes."""
+
+    def __get__(self, instance: Any, cls: type) -> inspect.Signature:
+        init = inspect.signature(cls.__init__)  # type: ignore[misc]
+        parameters = [] if cls.__init__ is object.__init__ else [*init.parameters.values()][1:]  # type: ignore[misc]
+        return inspect.Signature(parameters)
+
+
 class TeachesKeywords:
     """Base of every class that users construct: its constructor's misspelt keywords are named."""
 
+    __signature__ = _SignatureOfInit()
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            check_keywords(cls, cls.__name__, kwargs)
+            check_keywords(
+                cls, cls.__name__, kwargs, functools.partial(cls._unexpected, args, kwargs)
+            )
         return super().__new__(cls)
+
+    @classmethod
+    def _unexpected(
+        cls, args: tuple[Any, ...], kwargs: dict[str, Any], wrong: dict[str, Any], told: str
+    ) -> Exception:
+        """The error for keywords, `wrong` among `kwargs`, that the constructor does not take."""
+        return TypeError(told)
 
 
 def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]:
@@ -73,16 +99,17 @@ def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]
 def lookup(kind: str, name: str, table: dict[str, Any]) -> Any:
     """`table[name]`, or a ValueError that lists what there is and suggests the nearest.
 
-    >>> lookup("activation", "rleu", {"relu": max, "tanh": min})
+    >>> lookup("loss", "mxe", {"mse": min})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: Unknown activation; did you mean 'relu'? Known: relu, tanh. Received: 'rleu'
+    ValueError: Could not interpret loss identifier: mxe; did you mean 'mse'? Known: mse. Rec...
     """
     try:
         return table[name]
     except KeyError:
         hint = did_you_mean(name, table)
         raise ValueError(
-            f"Unknown {kind}{hint or '.'} Known: {', '.join(sorted(table))}. Received: {name!r}"
+            f"Could not interpret {kind} identifier: {name}{hint or '.'} "
+            f"Known: {', '.join(sorted(table))}. Received: {name!r}"
         ) from None
 
 

@@ -308,7 +308,25 @@ def colours(shape, axis=-1):
     return arrays
 
 
+def normalized_by_keras(k, x, gamma, beta):
+    axes = list(range(len(x.shape) - 1))
+    mean, variance = k.moments(x, axes)
+    return k.batch_normalization(x, mean, variance, -1, beta, gamma, 1e-3)
+
+
+BATCHES = {"images": (3, 5, 4, 3), "rows": (9, 4)}
+
 MORE: dict[str, list[Case]] = {
+    "batch_norm.normalize_batch": [
+        Case(name, normal(shape, shape[-1:], shape[-1:]), {"epsilon": 1e-3, "statistics": {}},
+             normalized_by_keras)
+        for name, shape in BATCHES.items()
+    ],
+    "batch_norm.scale_and_shift": [
+        Case(name, normal(shape, shape[-1:], shape[-1:]),
+             theirs=lambda k, x, factor, shift: x * factor + shift)
+        for name, shape in BATCHES.items()
+    ],
     "adaptive_average_pool": adaptive_cases(normal, "mean", linear="each"),
     "adaptive_max_pool": adaptive_cases(distinct, "max"),
     "average_pool": pools_of_other_ranks("average_pool", normal, linear="each"),

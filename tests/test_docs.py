@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import importlib.util
 import os
 import pkgutil
 import re
@@ -78,3 +78,13 @@ def test_the_readme_runs(code: str, output: str, tmp_path: Path) -> None:
 def masked(text: str) -> list[str]:
     """Lines without what differs from run to run: times."""
     return [re.sub(r"\d+(s|ms|us)(/step)?", "_", line).rstrip() for line in text.splitlines()]
+
+
+def test_the_table_of_what_there_is_is_current() -> None:
+    """Made by `python docs/make_api.py`, and not changed since by hand or by the code."""
+    docs = README.parent / "docs"
+    spec = importlib.util.spec_from_file_location("make_api", docs / "make_api.py")
+    assert spec is not None and spec.loader is not None
+    make_api = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_api)
+    assert (docs / "api.md").read_text(encoding="utf-8") == make_api.text()

@@ -61,15 +61,23 @@ def run(script, library, folder):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("textbook")
+def ours(tmp_path_factory):
+    """The folder, and what each script has printed there, in the order of the chapters."""
+    folder = tmp_path_factory.mktemp("ours")
+    return folder, {script: run(script, "cnn_ext", folder) for script in PICTURES}
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("theirs")
+    return {script: run(script, "keras", folder) for script in PICTURES}
 
 
 @pytest.mark.parametrize("script", PICTURES)
-def test_textbook_runs(script, folder):
+def test_textbook_runs(script, ours):
     """Without a word on stderr; every picture is there, and is one."""
-    done = run(script, "cnn_ext", folder)
-    assert done.stderr == ""
+    folder, done = ours
+    assert done[script].stderr == ""
     for name in PICTURES[script]:
         data = (folder / "output" / name).read_bytes()
         assert data.startswith(b"\x89PNG")
@@ -77,15 +85,14 @@ def test_textbook_runs(script, folder):
 
 
 @pytest.mark.parametrize("script", PICTURES)
-def test_textbook_is_what_keras_users_write(script, tmp_path_factory, folder):
+def test_textbook_is_what_keras_users_write(script, ours, theirs):
     """With Keras imported the same script prints the same shapes and tables."""
-    theirs = folder / "keras"
-    theirs.mkdir(exist_ok=True)
-    their_lines, our_lines = (
-        [line for line in run(script, library, place).stdout.splitlines() if _is_fact(line)]
-        for library, place in (("keras", theirs), ("cnn_ext", folder))
+    mine, their = (
+        [line for line in done[script].stdout.splitlines() if _is_fact(line)]
+        for done in (ours[1], theirs)
     )
-    assert our_lines == their_lines
+    assert len(mine) > 2
+    assert mine == their
 
 
 def _is_fact(line):

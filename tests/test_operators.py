@@ -109,3 +109,5 @@ def test_integers_take_the_dtype_of_floats():
     assert (x * np.arange(3)).dtype == np.float32
     assert (np.arange(3) / x).dtype == np.float32
     assert ops.where(np.arange(3) > 1, x, np.arange(3)).dtype == np.float32
+    for number in (np.float64(0.5), np.float32(0.5)):  # which is a float in Python, or not
+        assert ops.subtract(1, number) == ops.subtract(number, 0) == 0.5

@@ -48,15 +48,20 @@ def backward(
 
 
 def gradients(
-    output: Tensor, inputs: Sequence[Tensor], create_graph: bool = False, retain_graph: bool = False
+    output: Tensor,
+    inputs: Sequence[Tensor],
+    create_graph: bool = False,
+    retain_graph: bool = False,
+    allow_unused: bool = False,
 ) -> list[Any]:
     """Gradients of a one-element `output` with respect to `inputs`, without touching `.grad`.
 
     Args:
         output: a Tensor of one element.
-        inputs: Tensors that it was computed from; zeros for one that it does not depend on.
+        inputs: Tensors that it was computed from.
         create_graph: return Tensors that can be differentiated again, not arrays.
         retain_graph: keep what the operations saved, for another call.
+        allow_unused: return None, not zeros, for an input that it does not depend on.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> gradients(x * x, [x])
@@ -67,6 +72,8 @@ def gradients(
     if not (create_graph or retain_graph):
         for node in nodes:
             node.free()
+    if allow_unused:
+        return found
     return [
         _zeros_like(i, create_graph) if gradient is None else gradient
         for i, gradient in zip(inputs, found, strict=True)

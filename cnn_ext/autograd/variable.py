@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnn_ext.autograd.tensor import Tensor, as_array
+from cnn_ext.naming import auto_name
 
 
 class Variable(Tensor):
@@ -18,8 +19,9 @@ class Variable(Tensor):
         shape: the shape, for a callable initializer.
         dtype: float dtype, `config.floatx()` for a callable that is given none.
         trainable: whether gradients are wanted; requires_grad follows it.
-        name: the last part of its path.
+        name: the last part of its path; numbered automatically if None.
         path: `layer/name`, unique in a model.
+        autocast, aggregation, synchronization, layout: accepted, without effect.
 
     >>> v = Variable([1.0, 2.0], name="v")
     >>> v.assign_add([1.0, 1.0]).numpy()
@@ -36,9 +38,15 @@ class Variable(Tensor):
         shape: tuple[int, ...] | None = None,
         dtype: Any = None,
         trainable: bool = True,
-        name: str = "variable",
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        layout: Any = None,
+        *,
         path: str | None = None,
     ) -> None:
+        name = name or auto_name("Variable")
         if callable(initializer):
             if shape is None:
                 raise ValueError("a Variable with a callable initializer needs a shape")

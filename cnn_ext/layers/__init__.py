@@ -99,6 +99,8 @@ from cnn_ext.layers.regularization import (
 from cnn_ext.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from cnn_ext.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from cnn_ext.layers.wrapper import SpectralNormalization, TimeDistributed, Wrapper
+from cnn_ext.registry import deserialize_keras_object as deserialize
+from cnn_ext.registry import serialize_keras_object as serialize
 
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
@@ -236,12 +238,15 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
+
 
 _classes = {
     name: value

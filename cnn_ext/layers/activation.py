@@ -159,7 +159,7 @@ class PReLU(_SameShape, Weighted):
                 "the sizes that alpha is not shared along must be known (see shared_axes)",
                 input_shape,
             )
-        self.alpha = self.make_weight("alpha", tuple(sizes))  # type: ignore[arg-type]
+        self.alpha = self.make_weight("alpha", tuple(sizes))
         own = {i: n for i, n in enumerate(input_shape) if i and i not in (self.shared_axes or ())}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=own if self.shared_axes else {})
 

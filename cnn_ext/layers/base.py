@@ -136,6 +136,22 @@ class Layer(Stateful, Operation):
         object.__setattr__(layer, "_constructor_arguments", (args, kwargs))
         return layer
 
+    @classmethod
+    def _unexpected(
+        cls, args: tuple[Any, ...], kwargs: dict[str, Any], wrong: dict[str, Any], told: str
+    ) -> Exception:
+        """As in Keras: a ValueError from the base class, if the class itself has all it needs."""
+        signature = inspect.signature(cls)
+        try:
+            signature.bind(*args, **{k: v for k, v in kwargs.items() if k not in wrong})
+        except TypeError:
+            return TypeError(told)
+        if not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+            return TypeError(told)
+        return ValueError(
+            f"Unrecognized keyword arguments passed to {cls.__name__}: {wrong}. {told}"
+        )
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
@@ -281,11 +297,8 @@ class Layer(Stateful, Operation):
                 self.add_loss(loss / y.shape[0] if y.ndim and y.shape[0] else loss)
 
     def _call_symbolically(self, *args: Any, **kwargs: Any) -> Any:
-        if args and any(_is_layer(x) for x in flatten(list(args))):
-            raise ValueError(
-                f"Inputs to a layer should be tensors. Got '{args[0]}' (of type {type(args[0])}) "
-                f"as input for layer '{self.name}'."
-            )
+        for x in flatten(list(args)):
+            _check_not_a_layer(x)
         self._ensure_built(args, kwargs)
         if any(not layer.built for layer in self._sublayers):
             self._probed(*args, **kwargs)
@@ -299,11 +312,7 @@ class Layer(Stateful, Operation):
             isinstance(value, list | tuple) and any(hasattr(v, "shape") for v in flatten(value))
         ):
             return map_structure(self._as_input, value)
-        if _is_layer(value):
-            raise ValueError(
-                f"Inputs to a layer should be tensors. Got '{value}' (of type {type(value)}) as "
-                f"input for layer '{self.name}'."
-            )
+        _check_not_a_layer(value)
         if not isinstance(value, np.ndarray | np.generic | int | float | list):
             return value
         array = as_array(value)
@@ -355,8 +364,13 @@ class Layer(Stateful, Operation):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _is_layer(value: Any) -> bool:
-    return isinstance(value, Layer)
+def _check_not_a_layer(value: Any) -> None:
+    if isinstance(value, Layer):
+        raise ValueError(
+            "Only input tensors may be passed as positional arguments. The following argument "
+            f"value should be passed as a keyword argument: {value} (of type {type(value)}). To "
+            "connect two layers, call the second on what the first returned."
+        )
 
 
 def _takes_keywords(cls: type) -> bool:

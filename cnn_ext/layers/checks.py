@@ -30,23 +30,6 @@ def positive_integer(layer: Any, name: str, value: Any) -> int:
     return int(value)
 
 
-def integers(name: str, value: Any, count: int, allow_zero: bool = False) -> tuple[int, ...]:
-    """A tuple of so many positive integers (or zeros), made from one or from several of them."""
-    given = (value,) * count if isinstance(value, int | np.integer) else value
-    least = 0 if allow_zero else 1
-    try:
-        found = tuple(given)
-        good = len(found) == count and all(int(n) == n and n >= least for n in found)
-    except (TypeError, ValueError):
-        good = False
-    if not good:
-        raise ValueError(
-            f"The `{name}` argument must be a tuple of {count} integers of at least {least}. "
-            f"Received: {name}={value}"
-        )
-    return tuple(int(n) for n in found)
-
-
 def check_axes(shape: Shape, axis: Any) -> None:
     """An error for an axis, or one of several, that inputs of this shape do not have."""
     for one in (axis,) if isinstance(axis, int) else axis:
@@ -61,10 +44,20 @@ def floats_of(layer: Any, x: Any) -> Any:
     return x if x.dtype.kind == "f" else x.astype(layer.compute_dtype)
 
 
+def positive_filters(value: Any) -> int:
+    """A number of filters, or the error of Keras's convolutions."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value <= 0:
+        raise ValueError(
+            "Invalid value for argument `filters`. Expected a strictly positive value, an integer. "
+            f"Received filters={value!r}."
+        )
+    return int(value)
+
+
 def incompatible(layer: Any, rule: str, shape: Shape) -> ValueError:
     """The error for an input that a layer cannot take, in Keras's words."""
     return ValueError(
-        f"Input 0 of layer '{layer.name}' is incompatible with the layer: {rule}. "
+        f"Input 0 with name 'None' of layer '{layer.name}' is incompatible with the layer: {rule}. "
         f"Full shape received: {tuple(shape)}"
     )
 

@@ -41,16 +41,16 @@ class InputLayer(Layer):
         )  # fmt: skip
         if (shape is None) == (batch_shape is None):
             raise ValueError(
-                "Input needs `shape`, the shape of one sample, or `batch_shape`, with the batch "
-                f"size in front. Received: shape={shape}, batch_shape={batch_shape}"
+                "You must pass a `shape` argument, the shape of one sample, or a `batch_shape`, "
+                f"with the batch size in front. Received: shape={shape}, batch_shape={batch_shape}"
             )
         given: Any = batch_shape if shape is None else shape
         if isinstance(given, int) or not all(
             n is None or (isinstance(n, int | np.integer) and n >= 0) for n in given
         ):
             raise ValueError(
-                "a shape must be a tuple of sizes or None, such as (28, 28, 1) or (784,). "
-                f"Received: {given!r}"
+                f"Cannot convert '{given}' to a shape: it must be a tuple of sizes or None, such "
+                f"as (28, 28, 1) or (784,). Received: {given!r}"
             )
         self.batch_shape: Shape = tuple(given) if shape is None else (batch_size, *given)
         self.built = True

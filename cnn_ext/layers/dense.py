@@ -76,8 +76,6 @@ class Dense(Weighted):
     def check_input_shape(self, shape: Shape) -> None:
         if len(shape) < 2:
             raise incompatible(self, f"expected min_ndim=2, found ndim={len(shape)}", shape)
-        if shape[-1] is None:
-            raise incompatible(self, "the number of features must be known", shape)
         if self._input_features not in (None, shape[-1]):
             raise incompatible(
                 self,
@@ -88,7 +86,6 @@ class Dense(Weighted):
 
     def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
-        assert features is not None  # check_input_shape has seen to it
         self.kernel = self.make_weight("kernel", (features, self.units))
         self.bias = self.make_weight("bias", (self.units,)) if self.use_bias else None
         self._input_features = features

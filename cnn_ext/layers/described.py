@@ -9,6 +9,7 @@ from typing import Any
 from cnn_ext import activations, constraints, initializers, registry, regularizers
 from cnn_ext.autograd import Variable
 from cnn_ext.layers.base import Layer
+from cnn_ext.symbolic import Shape
 
 _GOES_WITH_A_WEIGHT = {
     "initializer": initializers.get,
@@ -62,7 +63,7 @@ class Weighted(Described):
         for name, value in made.items():
             setattr(self, name, value)
 
-    def make_weight(self, name: str, shape: tuple[int, ...], prefix: str | None = None) -> Variable:
+    def make_weight(self, name: str, shape: Shape, prefix: str | None = None) -> Variable:
         """A weight with what the arguments say of it; `prefix` is theirs if not the name."""
         said = {kind: getattr(self, f"{prefix or name}_{kind}") for kind in _GOES_WITH_A_WEIGHT}
         return self.add_weight(shape, name=name, **said)

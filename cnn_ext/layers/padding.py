@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext import config, ops
-from cnn_ext.layers.checks import integers
 from cnn_ext.layers.described import Described
 from cnn_ext.layers.input_spec import InputSpec
+from cnn_ext.ops.geometry import sizes
 from cnn_ext.symbolic import Shape
 
 Pair = tuple[int, int]
@@ -30,8 +30,7 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, ...], ...]:
         raise ValueError(f"`{name}` should have {elements} elements. Received: {name}={value}")
     entries = ("1st", "2nd", "3rd")
     return tuple(
-        integers(f"{entries[i]} entry of {name}", pair, 2, allow_zero=True)
-        for i, pair in enumerate(value)
+        sizes(f"{entries[i]} entry of {name}", pair, 2, least=0) for i, pair in enumerate(value)
     )
 
 
@@ -44,7 +43,7 @@ class _Margins(Described):
     def _start_margins(self, value: Any, data_format: str | None) -> None:
         self.data_format = config.data_format_or_default(data_format)
         if self.rank == 1:
-            amounts: Any = integers(self.argument, value, 2, allow_zero=True)
+            amounts: Any = sizes(self.argument, value, 2, least=0)
         else:
             amounts = _pairs(self.argument, value, self.rank)
         setattr(self, self.argument, amounts)

@@ -96,8 +96,9 @@ class Reshape(_Moves):
         left = total // known if -1 in self.target_shape and known else 1
         if known * left != total:
             raise ValueError(
-                f"Reshape '{self.name}': the total size of a sample must be unchanged. "
-                f"Received: input_shape={tuple(input_shape)}, target_shape={self.target_shape}"
+                "The total size of the tensor must be unchanged. "
+                f"Received: input_shape={tuple(input_shape[1:])}, "
+                f"target_shape={self.target_shape} of Reshape '{self.name}'"
             )
         return (input_shape[0], *(left if n == -1 else n for n in self.target_shape))
 

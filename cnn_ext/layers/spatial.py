@@ -8,7 +8,6 @@ from typing import Any
 from cnn_ext import config
 from cnn_ext.layers.checks import check_rank
 from cnn_ext.layers.described import Described
-from cnn_ext.ops.geometry import PADDINGS
 from cnn_ext.symbolic import Shape
 
 
@@ -35,9 +34,3 @@ class Spatial(Described):
         if self.data_format == "channels_first":
             return (batch, channels, *pixels)
         return (batch, *pixels, channels)
-
-
-def padding_of(padding: Any, choices: tuple[str, ...] = PADDINGS) -> str:
-    """The padding in lower case, if it is one of the choices, or an error."""
-    lowered = padding.lower() if isinstance(padding, str) else padding
-    return config.one_of("padding", lowered, choices)

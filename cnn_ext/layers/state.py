@@ -13,7 +13,7 @@ from cnn_ext.autograd import Tensor, Variable, as_array
 from cnn_ext.layers.owned import OwnedDict, OwnedList
 from cnn_ext.tree import flatten
 
-_UNTRACKED = ("_own_trainable", "_own_non_trainable", "_sublayers", "_inbound_nodes")
+_UNTRACKED = ("_own_trainable", "_own_non_trainable", "_sublayers", "_metrics", "_inbound_nodes")
 
 
 class Stateful(TeachesKeywords):
@@ -28,6 +28,7 @@ class Stateful(TeachesKeywords):
         self._own_trainable: list[Variable] = []
         self._own_non_trainable: list[Variable] = []
         self._sublayers: list[Any] = []
+        self._metrics: list[Any] = []
         self._losses: list[Tensor] = []
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -40,6 +41,8 @@ class Stateful(TeachesKeywords):
         """The value, kept account of; lists and dicts become ones that keep account of theirs."""
         if isinstance(value, Variable | Stateful):
             self._track(value)
+        elif hasattr(value, "update_state") and hasattr(value, "reset_state"):
+            self._track_metric(value)
         elif type(value) is tuple:
             return tuple(map(self._owned, value))
         elif type(value) is list:
@@ -60,9 +63,23 @@ class Stateful(TeachesKeywords):
         if not any(known is item for known in owned):
             owned.append(item)
 
+    def _track_metric(self, metric: Any) -> None:
+        if not any(known is metric for known in self._metrics):
+            self._metrics.append(metric)
+
+    def _tracked_metrics(self) -> list[Any]:
+        """The metrics among the attributes, here and in layers inside."""
+        inside = [metric for layer in self._sublayers for metric in layer._tracked_metrics()]
+        return [*self._metrics, *inside]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics that the layer keeps account of in its attributes."""
+        return self._tracked_metrics()
+
     def add_weight(
         self,
-        shape: Sequence[int] | int | None = None,
+        shape: Sequence[int | None] | int | None = None,
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
@@ -95,9 +112,15 @@ class Stateful(TeachesKeywords):
         if initializer is None:
             initializer = "glorot_uniform" if dtype.startswith("float") else "zeros"
         name = name or f"variable_{len(self.own_variables)}"
+        if isinstance(shape, list | tuple) and None in shape:
+            raise ValueError(
+                "Shapes used to initialize variables must be fully-defined (no `None` "
+                "dimensions): give the Input all its sizes. "
+                f"Received: shape={tuple(shape)} for variable path='{self.name}/{name}'"
+            )
         variable = Variable(
             initializers.get(initializer),
-            shape=(shape,) if isinstance(shape, int) else tuple(shape or ()),
+            shape=(shape,) if isinstance(shape, int) else tuple(shape or ()),  # type: ignore[arg-type]
             dtype=dtype,
             trainable=trainable,
             name=name,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext import config, ops
-from cnn_ext.layers.checks import integers
 from cnn_ext.layers.described import Described
 from cnn_ext.layers.input_spec import InputSpec
 from cnn_ext.layers.reshaping import count
+from cnn_ext.ops.geometry import sizes
 from cnn_ext.symbolic import Shape
 
 
@@ -94,7 +94,7 @@ class UpSampling2D(_UpSampling):
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = config.data_format_or_default(data_format)
-        self.size = integers("size", size, 2)
+        self.size = sizes("size", size, 2)
         known = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area")
         self.interpolation = config.one_of("interpolation", str(interpolation).lower(), known)
         self.input_spec = InputSpec(ndim=4)
@@ -135,5 +135,5 @@ class UpSampling3D(_UpSampling):
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = config.data_format_or_default(data_format)
-        self.size = integers("size", size, 3)
+        self.size = sizes("size", size, 3)
         self.input_spec = InputSpec(ndim=5)

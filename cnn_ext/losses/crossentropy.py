@@ -35,6 +35,7 @@ def one_hot_pair(name: str, y_true: Any, y_pred: Any, axis: int) -> tuple[Any, A
     shape = tuple(y_pred.shape)
     if tuple(y_true.shape) != shape:
         raise ValueError(
+            "Arguments `target` and `output` must have the same rank (ndim). "
             f"{name} takes one-hot rows of y_pred's shape; for integer labels use "
             "sparse_categorical_crossentropy, or utils.to_categorical. "
             f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={shape}"
@@ -135,6 +136,7 @@ def sparse_categorical_crossentropy(
     labels = labels_of(y_true, output.shape, axis)
     if labels.shape == tuple(output.shape) and output.shape[axis] > 1:
         raise ValueError(
+            "Argument `output` must have rank (ndim) `target.ndim - 1`: "
             "sparse_categorical_crossentropy takes integer labels, one a sample; for one-hot rows "
             "use categorical_crossentropy. "
             f"Received: y_true.shape={labels.shape}, y_pred.shape={tuple(output.shape)}"

@@ -49,7 +49,6 @@ from cnn_ext.metrics.at import (
 )
 from cnn_ext.metrics.auc import AUC
 from cnn_ext.metrics.base import Metric
-from cnn_ext.metrics.compiled import WatchedMetric, accuracy_for
 from cnn_ext.metrics.confusion import (
     FalseNegatives,
     FalsePositives,
@@ -126,13 +125,6 @@ _FUNCTIONS = _OWN_FUNCTIONS | {
 get, serialize, deserialize = registry.family(
     "metric", "keras.metrics", _KNOWN, {**_CLASSES, **_FUNCTIONS, "accuracy": accuracy}
 )
-
-
-class Watched(WatchedMetric):
-    """A metric of compile, for a name, a Metric, a class or a function."""
-
-    def __init__(self, identifier: Any) -> None:
-        super().__init__(identifier, get)
 
 
 __all__ = ["deserialize", "get", "serialize", *_CLASSES, *_FUNCTIONS]

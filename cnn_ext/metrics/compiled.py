@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cnn_ext.metrics.accuracies import (
@@ -11,16 +10,34 @@ from cnn_ext.metrics.accuracies import (
     SparseCategoricalAccuracy,
 )
 from cnn_ext.metrics.base import Metric
+from cnn_ext.metrics.probabilistic import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
 from cnn_ext.metrics.reduction import MeanMetricWrapper
 from cnn_ext.naming import snake_case
 
 
+def _chosen(kinds: tuple[Any, Any, Any], name: str, y_true: Any, y_pred: Any) -> Metric:
+    """The binary, the sparse or the one-hot metric, by the shapes of targets and predictions."""
+    binary, sparse, one_hot = kinds
+    if y_pred.shape[-1] == 1:
+        return binary(name=name)
+    is_sparse = len(y_true.shape) < len(y_pred.shape) or y_true.shape[-1] == 1
+    return (sparse if is_sparse else one_hot)(name=name)
+
+
 def accuracy_for(name: str, y_true: Any, y_pred: Any) -> Metric:
     """What Keras takes `"accuracy"` for: by the shapes of the first targets and predictions."""
-    if y_pred.shape[-1] == 1:
-        return BinaryAccuracy(name=name)
-    sparse = len(y_true.shape) < len(y_pred.shape) or y_true.shape[-1] == 1
-    return (SparseCategoricalAccuracy if sparse else CategoricalAccuracy)(name=name)
+    kinds = BinaryAccuracy, SparseCategoricalAccuracy, CategoricalAccuracy
+    return _chosen(kinds, name, y_true, y_pred)
+
+
+def crossentropy_for(name: str, y_true: Any, y_pred: Any) -> Metric:
+    """What Keras takes `"crossentropy"` for."""
+    kinds = BinaryCrossentropy, SparseCategoricalCrossentropy, CategoricalCrossentropy
+    return _chosen(kinds, name, y_true, y_pred)
 
 
 def named(found: Any, identifier: Any) -> Metric:
@@ -31,23 +48,3 @@ def named(found: Any, identifier: Any) -> Metric:
     if isinstance(identifier, str):
         found.name = identifier
     return found
-
-
-class WatchedMetric:
-    """A metric of compile: made at once, or when the first data show what its name stands for."""
-
-    def __init__(self, identifier: Any, get: Callable[[Any], Any]) -> None:
-        self.name = identifier
-        self.metric: Metric | None = None
-        if not (isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc")):
-            self.metric = named(get(identifier), identifier)
-            self.name = self.metric.name
-
-    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into account."""
-        if self.metric is None:
-            self.metric = accuracy_for(self.name, y_true, y_pred)
-        if sample_weight is None:  # metrics of one's own need not take weights
-            self.metric.update_state(y_true, y_pred)
-        else:
-            self.metric.update_state(y_true, y_pred, sample_weight=sample_weight)

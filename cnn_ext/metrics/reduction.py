@@ -78,6 +78,10 @@ class Mean(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add each sample's mean value; weights are one for all, one a sample or one a value."""
+        if isinstance(sample_weight, int) and np.ndim(values) == 0:  # a loss, in every step
+            self.total.assign_add(np.float64(values) * sample_weight)
+            self.count.assign_add(np.float64(sample_weight))
+            return
         values, weight = samplewise(values, sample_weight, np.mean)
         self.total.assign_add(values.sum())
         self.count.assign_add(np.float64(values.size) if weight is None else weight.sum())

@@ -188,8 +188,9 @@ def sequential_from_config(
     cls: type, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Any:
     """The model that `sequential_config` described."""
-    layers = [registry.deserialize_keras_object(n, custom_objects) for n in config["layers"]]
-    model = cls(layers, name=config.get("name"))
+    model = cls(name=config.get("name"))
+    for node in config["layers"]:
+        model.add(registry.deserialize_keras_object(node, custom_objects))
     shape = config.get("build_input_shape")
     if model._graph is None and shape and model.layers:
         model.build(tuple(shape))

@@ -68,6 +68,7 @@ class GraphOwner:
     """What a model has that was made from symbolic inputs and outputs."""
 
     name: str
+    functional: bool  # whether the sizes of inputs are fixed, as the layers' are in a Sequential
     _graph: Graph | None
 
     @property
@@ -157,8 +158,8 @@ class GraphOwner:
             lambda x: f"Tensor(shape={tuple(getattr(x, 'shape', ()))})", inputs
         )
         return (
-            f"The structure of `inputs` doesn't match the expected structure.\nExpected: "
-            f"{expected}\nReceived: inputs={received}"
+            f"The structure of `inputs` doesn't match the expected structure. Expected: "
+            f"{expected}. Received: inputs={received}"
         )
 
     def _fitted(self, x: Any, reference: KerasTensor) -> Any:
@@ -177,13 +178,14 @@ class GraphOwner:
             raise ValueError(
                 f"Invalid input shape for input with name '{reference.name}' of model "
                 f"'{self.name}'. Expected shape {expected}, but input has incompatible shape "
-                f"{shape}"
+                f"{shape}. Received: an input of {len(shape)} axes"
             )
         for size, wanted in zip(shape[1:], expected[1:], strict=True):
-            if size is not None and wanted is not None and size != wanted:
+            if self.functional and None not in (size, wanted) and size != wanted:
                 raise ValueError(
-                    f"Input 0 of model '{self.name}', with name '{reference.name}', is "
-                    f"incompatible with it: expected shape={expected}, found shape={shape}"
+                    f"Input {self.inputs.index(reference)} with name '{reference.name}' of layer "
+                    f"'{self.name}' is incompatible with the layer: expected shape={expected}, "
+                    f"found shape={shape}"
                 )
         return x
 

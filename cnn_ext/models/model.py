@@ -189,17 +189,33 @@ class Model(GraphOwner, Trainer, Layer):
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        max_shard_size: None = None,
+    ) -> None:
         """Write the weights to a `.weights.h5` file; see `saving.save_weights`."""
+        if max_shard_size is not None:
+            raise ValueError(
+                "weights are written to one file; leave max_shard_size out. "
+                f"Received: max_shard_size={max_shard_size}"
+            )
         save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights from a `.weights.h5` file; see `saving.load_weights`."""
         load_weights(self, filepath, skip_mismatch)
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any) -> None:
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Write the whole model to a `.keras` file; see `saving.save_model`."""
-        save_model(self, filepath, overwrite, **kwargs)
+        save_model(self, filepath, overwrite, zipped, **kwargs)
 
 
 class Functional(Model):

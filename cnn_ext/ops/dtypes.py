@@ -46,9 +46,9 @@ def _with_number(x1: Any, x2: Any) -> tuple[Any, Any]:
     x1, x2 = (x if hasattr(x, "dtype") or _is_number(x) else as_array(x) for x in (x1, x2))
     if hasattr(x1, "dtype") and hasattr(x2, "dtype"):
         return together(x1, x2)
-    if isinstance(x2, float) and x1.dtype.kind in "iub":
+    if not hasattr(x2, "dtype") and isinstance(x2, float) and x1.dtype.kind in "iub":
         return x1.astype(config.floatx()), x2
-    if isinstance(x1, float) and x2.dtype.kind in "iub":
+    if not hasattr(x1, "dtype") and isinstance(x1, float) and x2.dtype.kind in "iub":
         return x1, x2.astype(config.floatx())
     return x1, x2
 

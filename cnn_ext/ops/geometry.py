@@ -10,17 +10,14 @@ import functools
 import operator
 from typing import Any
 
+from cnn_ext._errors import did_you_mean
 from cnn_ext._kernels import Geometry
-from cnn_ext.config import one_of
 
 PADDINGS = ("valid", "same")
 
 
-_COUNTS = {1: "a tuple of one integer", 2: "a pair of integers", 3: "three integers"}
-
-
-def sizes(name: str, value: Any, count: int) -> tuple[int, ...]:
-    """A size for each axis, from one integer or a tuple of `count`, each at least 1."""
+def sizes(name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
+    """A size for each axis, from one integer or a tuple of `count`, each at least `least`."""
     try:
         if isinstance(value, tuple | list):
             numbers = tuple(map(operator.index, value))
@@ -30,10 +27,14 @@ def sizes(name: str, value: Any, count: int) -> tuple[int, ...]:
             numbers = (operator.index(value),) * count
     except (TypeError, ValueError):
         raise ValueError(
-            f"{name} must be an integer or {_COUNTS[count]}. Received: {value!r}"
+            f"The `{name}` argument must be a tuple of {count} integers, or one integer for all. "
+            f"Received: {name}={value!r}"
         ) from None
-    if min(numbers) < 1 or isinstance(value, bool):
-        raise ValueError(f"{name} must be at least 1. Received: {value!r}")
+    if min(numbers) < least or isinstance(value, bool):
+        raise ValueError(
+            f"The `{name}` argument must be a tuple of {count} integers, each at least "
+            f"{least}. Received: {name}={value!r}"
+        )
     return numbers
 
 
@@ -43,9 +44,16 @@ def pair(name: str, value: Any) -> tuple[int, int]:
     return height, width
 
 
-def check_padding(padding: Any) -> str:
-    """`"valid"` or `"same"`, in lower case, or an error."""
-    return one_of("padding", padding.lower() if isinstance(padding, str) else padding, PADDINGS)
+def check_padding(padding: Any, choices: tuple[str, ...] = PADDINGS) -> str:
+    """One of the choices, in lower case, or an error."""
+    given = padding.lower() if isinstance(padding, str) else padding
+    if given not in choices:
+        known = ", ".join(map(repr, choices))
+        raise ValueError(
+            f"The `padding` argument must be a list/tuple or one of {{{known}}}"
+            f"{did_you_mean(given, choices) or '.'} Received: {padding}"
+        )
+    return given
 
 
 def output_size(size: int, window: int, stride: int, padding: str, dilation: int, what: str) -> int:
@@ -55,6 +63,7 @@ def output_size(size: int, window: int, stride: int, padding: str, dilation: int
     reach = (window - 1) * dilation + 1
     if reach > size:
         raise ValueError(
+            "Computed output size would be zero or negative. "
             f"{what}: the window does not fit its input: with padding='valid' the output size is "
             f"(size - (window - 1) * dilation - 1) // stride + 1 = ({size} - ({window} - 1) * "
             f"{dilation} - 1) // {stride} + 1 = {(size - reach) // stride + 1}, and must be at "

@@ -95,7 +95,8 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
         labels = labels[..., 0]
     if labels.shape != tuple(output.shape[:-1]):
         raise ValueError(
-            "sparse_categorical_crossentropy: target must be integer labels with the shape of "
+            "Argument `output` must have rank (ndim) `target.ndim - 1`: in "
+            "sparse_categorical_crossentropy, target must be integer labels with the shape of "
             "output without its last axis; for one-hot rows use categorical_crossentropy. "
             f"Received: target.shape={labels.shape}, output.shape={tuple(output.shape)}"
         )

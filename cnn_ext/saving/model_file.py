@@ -20,6 +20,7 @@ from cnn_ext import registry
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.saving.weights import (
     ModelFileError,
+    ModelFileMissing,
     check_built,
     check_writable,
     read_weights,
@@ -99,13 +100,13 @@ def load_model(
 
     Raises:
         ModelFileError: for a file that is damaged or names what is not known.
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file; a ModelFileError too.
     """
     path = Path(filepath)
     if not safe_mode:
         registry.deserialize_keras_object(None, safe_mode=False)
     if not path.is_file():
-        raise FileNotFoundError(
+        raise ModelFileMissing(
             f"File not found: filepath={path}. Please ensure the file is an accessible `.keras` "
             "zip file."
         )

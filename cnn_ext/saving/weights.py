@@ -32,6 +32,10 @@ class ModelFileError(ValueError):
     """A model file that cannot be used: what is wrong with it, and where."""
 
 
+class ModelFileMissing(ModelFileError, FileNotFoundError):
+    """There is no such model file."""
+
+
 @teaches_keywords
 def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a model's weights, and its optimizer's state, to a `.weights.h5` file.
@@ -98,7 +102,7 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
     """
     path = _checked_path(filepath)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+        raise FileNotFoundError(f"there is no file {path}. Received: filepath={path}")
     if not model.built:
         raise ValueError(
             f"model '{model.name}' has no weights yet to load into: give it an Input, call it on "

@@ -6,12 +6,8 @@ from typing import Any
 
 import numpy as np
 
-
-def listed(callbacks: Any) -> list[Any]:
-    """Callbacks as a list, also if there is one or none."""
-    if callbacks is None:
-        return []
-    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+from cnn_ext.training.data import ArrayData, is_array_data
+from cnn_ext.tree import is_nested
 
 
 def check_epochs(**numbers: Any) -> None:
@@ -19,6 +15,12 @@ def check_epochs(**numbers: Any) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise TypeError(f"{name} must be an integer. Received: {name}={value!r}")
+
+
+def check_verbose(verbose: Any) -> None:
+    """An error for a level that there is not."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f"verbose must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
 
 
 def is_due(epoch: int, frequency: Any) -> bool:
@@ -31,3 +33,25 @@ def is_due(epoch: int, frequency: Any) -> bool:
             f"Received: validation_freq={frequency!r}"
         )
     return epoch % frequency == 0
+
+
+def validation_parts(data: Any, needs_targets: bool) -> tuple[Any, ...]:
+    """validation_data as arrays with one row a sample, or as batches.
+
+    Args:
+        data: (x, y), (x, y, sample_weight), or batches; (x,) or x without a loss that needs y.
+        needs_targets: whether there is one.
+    """
+    if isinstance(data, ArrayData) or not (is_array_data(data) or is_nested(data)):
+        return (data,)
+    parts = tuple(data) if isinstance(data, list | tuple) else (data,)
+    if not 1 <= len(parts) <= 3 or (len(parts) == 1 and needs_targets):
+        raise ValueError(
+            "validation_data must be a tuple (x_val, y_val) or (x_val, y_val, sample_weights). "
+            f"Received: {type(data).__name__}"
+            + (f" of length {len(data)}" if isinstance(data, tuple | list) else "")
+        )
+    if not is_array_data(parts[0]) and len(parts) == 1:
+        return parts
+    x, y, sample_weight = (*parts, None, None)[:3]
+    return (ArrayData(x, y, sample_weight, "validation_data"),)

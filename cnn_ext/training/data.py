@@ -1,194 +1,302 @@
-"""Data for the loops: checked once, cut into batches."""
+"""Where batches come from: arrays, generators, data sets. Each source says how many there are."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import types
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from cnn_ext.autograd import Tensor, as_array
 from cnn_ext.random import SeedGenerator
+from cnn_ext.training.batches import (
+    arrays,
+    as_batch,
+    in_floatx,
+    is_array,
+    pack_x_y_sample_weight,
+    unpack_x_y_sample_weight,
+    weights_of_classes,
+)
+from cnn_ext.training.outputs import alike
+from cnn_ext.tree import flatten, is_nested, map_structure
+from cnn_ext.utils import PyDataset
+from cnn_ext.utils.py_dataset import batches as made_ahead
 
 
-class Batch(NamedTuple):
-    """One batch: inputs, and targets and sample weights if there are any."""
+class Source:
+    """Batches, one pass after the other.
 
-    x: np.ndarray
-    y: np.ndarray | None
-    sample_weight: np.ndarray | None
+    `num_batches` is None if it is not known before the end; `once` says that there is one pass.
+    """
+
+    num_batches: int | None = None
+    once = False
+
+    def passed(self) -> Iterator[Any]:
+        """The batches of a new pass."""
+        raise NotImplementedError
+
+    def on_epoch_begin(self) -> None:
+        """Before each epoch."""
+
+    def on_epoch_end(self) -> None:
+        """After each epoch."""
 
 
 class ArrayData:
-    """Arrays with one row a sample.
+    """Arrays, or structures of them, with one row a sample.
 
     Args:
         x: inputs.
         y: targets, or None.
-        sample_weight: one factor a sample, or None.
+        sample_weight: factors for the samples' losses: for all outputs, or for each; or None.
         what: the argument's name in errors: "x" in `fit`, "validation_data".
     """
 
-    def __init__(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        what: str = "x",
-    ) -> None:
-        self.x = _numbers(what, x)
-        self.y = None if y is None else _numbers(f"the targets of {what}", y)
-        self.sample_weight = (
-            None if sample_weight is None else _numbers("sample_weight", sample_weight)
-        )
-        if self.x.ndim == 0 or len(self.x) == 0:
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, what: str = "x") -> None:
+        self.x = arrays(what, x)
+        self.y = arrays(f"the targets of {what}", y)
+        self.sample_weight = _weights_for(self.y, arrays("sample_weight", sample_weight))
+        self._check_sizes(what)
+
+    def _check_sizes(self, what: str) -> None:
+        named = [(what, self.x), ("y", self.y), ("sample_weight", self.sample_weight)]
+        leaves = [leaf for _, part in named for leaf in flatten(part) if leaf is not None]
+        first = leaves[0] if leaves else np.zeros(0)
+        if first.ndim == 0 or len(first) == 0:
             raise ValueError(
                 f"{what} holds no samples; there must be at least one. "
-                f"Received: shape={self.x.shape}"
+                f"Received: shape={first.shape}"
             )
-        for name, other in (("y", self.y), ("sample_weight", self.sample_weight)):
-            if other is not None and (other.ndim == 0 or len(other) != len(self.x)):
-                raise ValueError(
-                    "Data cardinality is ambiguous. Make sure all arrays contain the same number "
-                    f"of samples. Received: {what} of shape {self.x.shape}, {name} of shape "
-                    f"{other.shape}"
-                )
+        if any(leaf.ndim == 0 or len(leaf) != len(first) for leaf in leaves):
+            shapes = ", ".join(
+                f"{name} of shape {map_structure(_shape, part)}"
+                for name, part in named
+                if part is not None
+            )
+            raise ValueError(
+                "Data cardinality is ambiguous. Make sure all arrays contain the same number of "
+                f"samples. Received: {shapes}"
+            )
+        self._samples = len(first)
 
     def __len__(self) -> int:
-        return len(self.x)
+        return self._samples
 
-    def __getitem__(self, rows: Any) -> Batch:
-        return Batch(
-            self.x[rows],
-            None if self.y is None else self.y[rows],
-            None if self.sample_weight is None else self.sample_weight[rows],
-        )
+    def __getitem__(self, rows: Any) -> Any:
+        """The batch of some rows, packed as `train_step` gets it."""
+        x, y = _rows(self.x, rows), _rows(self.y, rows)
+        return pack_x_y_sample_weight(x, y, _rows(self.sample_weight, rows))
 
-    def weigh_classes(self, class_weight: dict[int, float]) -> None:
-        """Multiply the samples' weights by those of their classes: labels, or one-hot rows."""
-        if not isinstance(class_weight, dict):
-            raise TypeError(
-                "class_weight must be a dict of factors by class, such as {0: 1.0, 1: 2.5}. "
-                f"Received: {class_weight!r}"
+    def weigh_classes(self, class_weight: Any) -> None:
+        """Weigh the samples by their classes."""
+        if self.sample_weight is not None:
+            raise ValueError(
+                "You cannot `class_weight` and `sample_weight` at the same time. "
+                f"Received: class_weight={class_weight}"
             )
-        if self.y is None:
-            raise ValueError("class_weight needs targets: pass y")
-        y = self.y
-        labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
-        weights = np.ones(len(y), np.float32)
-        for label, weight in class_weight.items():
-            weights[labels == label] = weight
-        self.sample_weight = weights * (1 if self.sample_weight is None else self.sample_weight)
+        self.sample_weight = weights_of_classes(self.y, class_weight)
 
     def split(self, fraction: float) -> tuple[ArrayData, ArrayData]:
         """The first rows, and the last `fraction` of them for validation."""
         if not 0 < fraction < 1:
             raise ValueError(f"validation_split must be between 0 and 1. Received: {fraction}")
-        at = int(len(self.x) * (1 - fraction))
-        if at == 0 or at == len(self.x):
+        samples = len(self)
+        at = int(samples * (1 - fraction))
+        if at == 0 or at == samples:
             raise ValueError(
-                f"validation_split={fraction} of {len(self.x)} samples leaves none for training or "
-                "none for validation; use another fraction or more data"
+                f"Training data contains {samples} samples, which is not sufficient to split it "
+                f"into a validation and training set: validation_split={fraction} of {samples} "
+                "samples leaves none for one of them; use another fraction or more data"
             )
-        first, last = self[:at], self[at:]
-        return (
-            ArrayData(first.x, first.y, first.sample_weight),
-            ArrayData(last.x, last.y, last.sample_weight),
+        first, last = (
+            [_part(one, rows) for one in (self.x, self.y, self.sample_weight)]
+            for rows in (slice(at), slice(at, None))
         )
+        return ArrayData(*first), ArrayData(*last)
 
 
-class Epochs:
-    """The batches of one epoch, each time it is iterated over.
+class ArrayBatches(Source):
+    """Arrays cut into batches; the last may be short.
 
     Args:
-        data: what is cut into batches; the last may be short.
-        batch_size: samples in a batch; if None, what makes `steps` batches of the data, else 32.
-        steps: batches in an epoch, which then goes on where the last one ended; None for all.
-        shuffle: the stream of random orders, one for each pass over the data, if any.
-        steps_name: what the user calls steps: "steps_per_epoch".
+        data: the arrays.
+        batch_size: samples in a batch.
+        stream: of the random orders, one for each pass; none for the order of the rows.
+        within: keep the batches together, and shuffle the samples of each.
     """
 
     def __init__(
-        self,
-        data: ArrayData,
-        batch_size: int | None = None,
-        steps: int | None = None,
-        shuffle: SeedGenerator | None = None,
-        steps_name: str = "steps",
+        self, data: ArrayData, batch_size: int, stream: SeedGenerator | None, within: bool = False
     ) -> None:
-        self.data = data
-        if steps is not None:
-            steps = _positive(steps_name, steps)
-        if batch_size is None:
-            batch_size = 32 if steps is None else -(-len(data) // steps)
-        self.batch_size = _positive("batch_size", batch_size)
-        self.all_steps = -(-len(data) // self.batch_size)
-        self.steps = steps or self.all_steps
-        self._shuffle = shuffle
-        self.restart()
+        self.data, self.batch_size = data, batch_size
+        self.num_batches = -(-len(data) // batch_size)
+        self._stream, self._within = stream, within
 
-    def restart(self) -> None:
-        """Let the next epoch begin with the first batch."""
-        self._rest: Iterator[Batch] = iter(())
-        self._left = 0
+    def passed(self) -> Iterator[Any]:
+        samples, size = len(self.data), self.batch_size
+        random = None if self._stream is None else self._stream.generator()
+        order = None if random is None or self._within else random.permutation(samples)
+        for start in range(0, samples, size):
+            rows: Any = slice(start, min(start + size, samples))
+            if order is not None:
+                rows = order[rows]
+            elif random is not None:
+                rows = start + random.permutation(rows.stop - start)
+            yield self.data[rows]
 
-    def __iter__(self) -> Iterator[Batch]:
-        if not self._left:
-            self._rest, self._left = self._batches(), self.all_steps
-        for step in range(self.steps):
-            if not self._left:
-                warnings.warn(
-                    f"Your input ran out of data: it has {self.all_steps} batches, and this "
-                    f"epoch ends after {step} of the {self.steps} steps that it should have.",
-                    stacklevel=2,
+
+class IterableBatches(Source):
+    """Anything that gives batches when it is iterated over.
+
+    Args:
+        batches: a generator, which can be gone through once, or what makes a new iterator.
+        class_weight: factors by class, for batches without sample weights.
+    """
+
+    def __init__(self, batches: Iterable[Any], class_weight: Any = None) -> None:
+        self._batches, self._class_weight = batches, class_weight
+        self.once = isinstance(batches, Iterator)
+        try:
+            self.num_batches = len(batches)  # type: ignore[arg-type]
+        except TypeError:  # has no length, or an infinite one
+            self.num_batches = None
+
+    def passed(self) -> Iterator[Any]:
+        generator = isinstance(self._batches, types.GeneratorType)
+        for batch in self._batches:
+            if generator and not isinstance(batch, tuple):
+                raise ValueError(
+                    "When passing a Python generator to a Keras model, the generator must return "
+                    "a tuple, either (input,) or (inputs, targets) or (inputs, targets, "
+                    f"sample_weights). Received: {type(batch).__name__}"
                 )
-                return
-            self._left -= 1
-            yield next(self._rest)
-
-    def _batches(self) -> Iterator[Batch]:
-        samples = len(self.data)
-        order = None if self._shuffle is None else self._shuffle.generator().permutation(samples)
-        for start in range(0, samples, self.batch_size):
-            rows: Any = slice(start, start + self.batch_size)
-            yield self.data[rows if order is None else order[rows]]
+            yield _weighed(as_batch(batch), self._class_weight)
 
 
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
-    return int(value)
+class DatasetBatches(Source):
+    """A PyDataset, whose batches are made ahead by its workers.
+
+    Args:
+        dataset: the data set.
+        stream: of random orders of its batches, or none.
+        class_weight: factors by class, for batches without sample weights.
+    """
+
+    def __init__(self, dataset: PyDataset, stream: SeedGenerator | None, class_weight: Any) -> None:
+        self._dataset, self._stream, self._class_weight = dataset, stream, class_weight
+        self.num_batches = dataset.num_batches
+        if self.num_batches == 0:
+            raise ValueError("The PyDataset has length 0. Received: num_batches=0")
+
+    def passed(self) -> Iterator[Any]:
+        order = None
+        if self._stream is not None and self.num_batches is not None:
+            order = self._stream.generator().permutation(self.num_batches).tolist()
+        for batch in made_ahead(self._dataset, order):
+            fits = isinstance(batch, list | tuple) and len(batch) in (1, 2, 3)
+            if not (fits or isinstance(batch, dict | np.ndarray)):
+                raise ValueError(
+                    "PyDataset.__getitem__() must return a tuple or a dict. If a tuple, it must be "
+                    "ordered either (input,) or (inputs, targets) or (inputs, targets, "
+                    f"sample_weights). Received: {type(batch)}"
+                )
+            yield _weighed(as_batch(batch), self._class_weight)
+
+    def on_epoch_begin(self) -> None:
+        self._dataset.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self._dataset.on_epoch_end()
 
 
-def _numbers(name: str, value: Any) -> np.ndarray:
-    """A user's data as an array of numbers, or an error that says what was given."""
-    if isinstance(value, Tensor):
-        value = value.data
-    if hasattr(value, "__next__") or not hasattr(value, "__len__"):
+def is_array_data(x: Any) -> bool:
+    """Whether it is an array, or a list, tuple or dict of arrays."""
+    if isinstance(x, PyDataset) or (hasattr(x, "__next__") and not hasattr(x, "__array__")):
+        return False
+    return is_array(x) or is_nested(x)
+
+
+def iterable_source(
+    x: Any, y: Any, sample_weight: Any, stream: SeedGenerator | None, class_weight: Any
+) -> Source:
+    """The source for what is not arrays."""
+    if not hasattr(x, "__iter__") and not isinstance(x, PyDataset):
         raise ValueError(
-            f"{name} must be an array; generators and data sets are not supported yet: collect "
-            f"them with numpy.concatenate. Received: {type(value).__name__}"
+            "Unrecognized data type: x must be an array, a list or dict of arrays, a PyDataset, a "
+            f"generator or another iterable of batches. Received: x={x!r} (of type {type(x)})"
         )
-    try:
-        array = as_array(value)
-    except (TypeError, ValueError):
+    dataset = isinstance(x, PyDataset)
+    generator = isinstance(x, types.GeneratorType)
+    kind = "PyDataset" if dataset else "generator" if generator else type(x).__name__
+    for name, given, description in (
+        ("y", y, "the targets"),
+        ("sample_weight", sample_weight, "the sample weights"),
+    ):
+        if given is not None:
+            raise ValueError(
+                f"When providing `x` as a {kind}, `{name}` should not be passed. Instead, "
+                f"{description} should be included as part of the {kind}. "
+                f"Received: {name} of type {type(given).__name__}"
+            )
+    if dataset:
+        return DatasetBatches(x, stream, class_weight)
+    if generator and class_weight is not None:
         raise ValueError(
-            f"{name} must hold numbers in a regular shape, each row as long as the others. "
-            f"Received: {type(value).__name__} of length {len(value)}"
-        ) from None
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must hold numbers. Received: dtype={array.dtype}")
-    return array
-
-
-def unpack_validation(data: Any) -> ArrayData:
-    """validation_data as ArrayData: (x, y) or (x, y, sample_weight)."""
-    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-        raise ValueError(
-            "validation_data must be a tuple (x_val, y_val) or (x_val, y_val, sample_weights). "
-            f"Received: {type(data).__name__}"
-            + (f" of length {len(data)}" if isinstance(data, tuple | list) else "")
+            "Argument `class_weight` is not supported for Python generator inputs. "
+            f"Received: class_weight={class_weight}"
         )
-    x, y, sample_weight = (*data, None)[:3]
-    return ArrayData(x, y, sample_weight, what="validation_data")
+    return IterableBatches(x, class_weight)
+
+
+def _weighed(batch: Any, class_weight: Any) -> Any:
+    if class_weight is None:
+        return batch
+    x, y, sample_weight = unpack_x_y_sample_weight(batch)
+    if sample_weight is not None:
+        raise ValueError(
+            "You cannot specify `class_weight` and `sample_weight` at the same time. "
+            f"Received: class_weight={class_weight}"
+        )
+    return pack_x_y_sample_weight(x, y, weights_of_classes(y, class_weight))
+
+
+def _weights_for(y: Any, sample_weight: Any) -> Any:
+    """Sample weights in the structure of targets, checked."""
+    if sample_weight is None or not is_nested(y):
+        return sample_weight
+    if is_nested(sample_weight):
+        if not alike(y, sample_weight):
+            raise ValueError(
+                "You should provide one `sample_weight` array per output in `y`. The two "
+                f"structures did not match: y: {map_structure(lambda _: '*', y)}. Received: "
+                f"sample_weight={map_structure(lambda _: '*', sample_weight)}"
+            )
+        return sample_weight
+    if sample_weight.ndim != 1 and sample_weight.shape[1:] != (1,):
+        raise ValueError(
+            "For a model with multiple outputs, when providing a single `sample_weight` array, it "
+            "should only have one scalar score per sample (i.e. shape `(num_samples,)`). If you "
+            "want to use non-scalar sample weights, pass a `sample_weight` argument with one array "
+            f"per model output. Received: shape={sample_weight.shape}"
+        )
+    return map_structure(lambda _: sample_weight, y)
+
+
+def _shape(array: np.ndarray | None) -> Any:
+    return None if array is None else array.shape
+
+
+def _rows(part: Any, rows: Any) -> Any:
+    """Some rows of each array, floats in the default dtype."""
+    if part is None:
+        return None
+    if isinstance(part, np.ndarray):
+        return in_floatx(part[rows])
+    return map_structure(lambda array: None if array is None else in_floatx(array[rows]), part)
+
+
+def _part(part: Any, rows: Any) -> Any:
+    """Some rows of each array, as they are."""
+    return map_structure(lambda array: None if array is None else array[rows], part)

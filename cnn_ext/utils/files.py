@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
-import tarfile
 import tempfile
 import urllib.parse
-import urllib.request
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from cnn_ext._errors import teaches_keywords
@@ -104,7 +99,9 @@ def get_file(
     if not extract:
         return str(target)
     if needed or not unpacked.is_dir():
-        _unpack(target, unpacked, "tar" if untar else archive_format)
+        from cnn_ext.utils.archives import unpack
+
+        unpack(target, unpacked, "tar" if untar else archive_format)
     return str(unpacked)
 
 
@@ -185,7 +182,9 @@ def _fetch(url: str, meter: _Meter) -> None:
         get = pooch.HTTPDownloader(meter, chunk_size=_CHUNK, timeout=_TIMEOUT, headers=plain)
         get(url, meter, None)
     elif scheme in ("ftp", "file"):
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as source:
+        from urllib.request import urlopen  # which brings in all that HTTP needs
+
+        with urlopen(url, timeout=_TIMEOUT) as source:
             meter.total = int(source.headers.get("content-length") or 0)
             shutil.copyfileobj(source, meter, _CHUNK)
     else:
@@ -236,71 +235,7 @@ def _has_hash(path: Path, expected: str, algorithm: str) -> bool:
     one_of("hash_algorithm", algorithm, ("auto", "md5", "sha256"))
     if algorithm == "auto":
         algorithm = "sha256" if len(expected) == 64 else "md5"
+    import hashlib
+
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest() == expected.lower()
-
-
-def _unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None:
-    """Unpack beside the folder, then put the whole in its place."""
-    chosen = (
-        ["tar", "zip"] if formats == "auto" else [formats] if isinstance(formats, str) else None
-    )
-    for name in formats or () if chosen is None else chosen:
-        if name not in ("tar", "zip"):
-            raise NotImplementedError(f"archive_format must be 'tar' or 'zip'. Received: {name!r}")
-        matches = tarfile.is_tarfile if name == "tar" else zipfile.is_zipfile
-        if not matches(archive):
-            continue
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack-") as scratch:
-            new = Path(scratch, "new")
-            new.mkdir()
-            (_untar if name == "tar" else _unzip)(archive, new)
-            if folder.exists():
-                os.replace(folder, Path(scratch, "old"))
-            os.replace(new, folder)
-        return
-    warnings.warn(f"Could not extract archive. Received: {archive}", stacklevel=4)
-
-
-def _untar(path: Path, folder: Path) -> None:
-    if not hasattr(tarfile, "data_filter"):
-        raise RuntimeError("unpacking a tar file safely needs Python 3.11.4 or later")
-    with tarfile.open(path) as archive:
-        archive.extractall(folder, members=_safe_members(archive, folder), filter="data")
-
-
-def _safe_members(archive: tarfile.TarFile, folder: Path) -> Iterator[tarfile.TarInfo]:
-    """What Python's data filter lets through, less links that lead upwards: with those, folder
-    within folder, the filter was got round (CVE-2025-4517)."""
-    for member in archive:
-        link = PurePosixPath(member.linkname) if member.issym() or member.islnk() else None
-        try:
-            tarfile.data_filter(member, str(folder))
-            safe = link is None or not (link.is_absolute() or ".." in link.parts)
-        except tarfile.FilterError:
-            safe = False
-        if safe and _inside(folder, member.name):
-            yield member
-        else:
-            _warn_skipped(member.name)
-
-
-def _unzip(path: Path, folder: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if _inside(folder, member.filename):
-                archive.extract(member, folder)
-            else:
-                _warn_skipped(member.filename)
-
-
-def _inside(folder: Path, name: str) -> bool:
-    root = os.path.realpath(folder)
-    path = os.path.realpath(os.path.join(root, name))
-    return path == root or path.startswith(root + os.sep)
-
-
-def _warn_skipped(name: str) -> None:
-    warnings.warn(
-        f"Skipping invalid path during archive extraction: '{name}'.", UserWarning, stacklevel=2
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,7 @@ class ImageDataset(PyDataset):
             raise IndexError(f"there are {len(self)} batches. Received: index={index}")
         step = self.batch_size or 1
         rows = self._order[index * step : (index + 1) * step]
-        with ThreadPoolExecutor(max(1, min(len(rows), get_num_threads()))) as pool:
+        with futures.ThreadPoolExecutor(max(1, min(len(rows), get_num_threads()))) as pool:
             pictures = np.stack(list(pool.map(self._reader, (self.file_paths[i] for i in rows))))
         if self._data_format == "channels_first":
             pictures = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))

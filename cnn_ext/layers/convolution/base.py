@@ -7,8 +7,8 @@ from typing import Any
 from cnn_ext import activations, ops
 from cnn_ext.layers.checks import incompatible
 from cnn_ext.layers.described import Weighted
-from cnn_ext.layers.spatial import Spatial, padding_of
-from cnn_ext.ops.geometry import PADDINGS, output_size, sizes
+from cnn_ext.layers.spatial import Spatial
+from cnn_ext.ops.geometry import PADDINGS, check_padding, output_size, sizes
 from cnn_ext.symbolic import Shape
 
 Sizes = int | tuple[int, ...] | list[int]
@@ -36,7 +36,7 @@ class Convolution(Weighted, Spatial):
         self.kernel_size = sizes("kernel_size", kernel_size, self.rank)
         self.strides = sizes("strides", strides, self.rank)
         self.dilation_rate = sizes("dilation_rate", dilation_rate, self.rank)
-        self.padding = padding_of(padding, self.paddings)
+        self.padding = check_padding(padding, self.paddings)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         if self.steps_or_dilation and max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -63,7 +63,11 @@ class Convolution(Weighted, Spatial):
         if channels is not None and channels == self._input_channels:
             return
         if channels is None:
-            raise incompatible(self, "the number of channels must be known", shape)
+            raise ValueError(
+                "The channel dimension of the inputs should be defined. "
+                f"The input_shape received is {tuple(shape)}, where axis {self.channel_axis} is "
+                "the channel dimension, which found to be `None`."
+            )
         if self._input_channels is not None:
             axis = -1 if self.data_format == "channels_last" else 1
             raise incompatible(

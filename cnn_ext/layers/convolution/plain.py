@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext import ops
-from cnn_ext.layers.checks import positive_integer, unsupported
+from cnn_ext.layers.checks import positive_filters, positive_integer, unsupported
 from cnn_ext.layers.convolution.base import Convolution
 from cnn_ext.layers.described import arguments
 from cnn_ext.ops.geometry import PADDINGS
@@ -28,7 +28,7 @@ class _Conv(Convolution):
     ) -> None:
         super().__init__(**kwargs)
         unsupported(self, lora_rank=lora_rank, lora_alpha=lora_alpha)
-        self.filters = positive_integer(self, "filters", filters)
+        self.filters = positive_filters(filters)
         self.groups = positive_integer(self, "groups", groups)
         if self.filters % self.groups:
             raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext import ops
-from cnn_ext.layers.checks import positive_integer
+from cnn_ext.layers.checks import positive_filters, positive_integer
 from cnn_ext.layers.convolution.base import Convolution
 from cnn_ext.layers.described import arguments
 
@@ -18,7 +18,7 @@ class _SeparableConv(Convolution):
     def __init__(self, *, filters: int, depth_multiplier: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.depth_multiplier = positive_integer(self, "depth_multiplier", depth_multiplier)
-        self.filters = positive_integer(self, "filters", filters)
+        self.filters = positive_filters(filters)
 
     def output_channels(self, channels: int | None) -> int | None:
         return self.filters

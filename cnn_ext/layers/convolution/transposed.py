@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext import ops
-from cnn_ext.layers.checks import positive_integer
+from cnn_ext.layers.checks import positive_filters
 from cnn_ext.layers.convolution.base import Convolution
 from cnn_ext.layers.described import arguments
 from cnn_ext.ops.conv_transpose import transposed_size
@@ -18,7 +18,7 @@ class _ConvTranspose(Convolution):
 
     def __init__(self, *, filters: int, output_padding: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.filters = positive_integer(self, "filters", filters)
+        self.filters = positive_filters(filters)
         self.output_padding = None if output_padding is None else self._extra(output_padding)
 
     def _extra(self, given: Any) -> tuple[int, ...]:

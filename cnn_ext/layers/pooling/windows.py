@@ -7,8 +7,8 @@ from typing import Any
 
 from cnn_ext import ops
 from cnn_ext.layers.described import arguments
-from cnn_ext.layers.spatial import Spatial, padding_of
-from cnn_ext.ops.geometry import output_size, sizes
+from cnn_ext.layers.spatial import Spatial
+from cnn_ext.ops.geometry import check_padding, output_size, sizes
 from cnn_ext.symbolic import Shape
 
 
@@ -28,7 +28,7 @@ class _Pooling(Spatial):
         super().__init__(**kwargs)
         self.pool_size = sizes("pool_size", pool_size, self.rank)
         self.strides = self.pool_size if strides is None else sizes("strides", strides, self.rank)
-        self.padding = padding_of(padding)
+        self.padding = check_padding(padding)
 
     def check_input_shape(self, shape: Shape) -> None:
         super().check_input_shape(shape)

@@ -319,11 +319,12 @@ class CategoryEncoding(Layer):
         vectors = ops.one_hot(numbers, self.num_tokens, dtype=self.compute_dtype)
         if self.output_mode == "one_hot":
             return Tensor(vectors)
+        along = 1 if numbers.ndim > 1 else 0  # Keras's, of more than two axes too
         if self.output_mode == "multi_hot":
-            return Tensor(vectors.max(axis=-2))
+            return Tensor(vectors.max(axis=along))
         if count_weights is not None:
             vectors = vectors * as_array(count_weights, self.compute_dtype)[..., None]
-        return Tensor(vectors.sum(axis=-2))
+        return Tensor(vectors.sum(axis=along))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = tuple(input_shape)

@@ -9,10 +9,12 @@ import numpy as np
 
 from cnn_ext.config import one_of
 from cnn_ext.ops.dtypes import floats, tensor
+from cnn_ext.ops.elementwise import clip
 from cnn_ext.ops.image.layout import channels_back, channels_to_last, check_rank
 from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.joining import pad
 from cnn_ext.ops.linalg import along_axis
+from cnn_ext.ops.rounding import round
 from cnn_ext.ops.shapes import reshape
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic", "area")
@@ -68,7 +70,7 @@ def resize(
     x = reshape(x, newshape=x.shape) if x is images else x
     if images.dtype.kind in "iu":
         limits = np.iinfo(images.dtype)
-        x = np.clip(np.rint(np.asarray(x)), limits.min, limits.max).astype(images.dtype)
+        x = clip(round(x), x_min=limits.min, x_max=limits.max).astype(images.dtype)
     return channels_back(x, data_format)
 
 
