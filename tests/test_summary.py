@@ -1,6 +1,7 @@
 """The summary of a model of cnn_ext is, character by character, that of the same Keras model."""
 
 import functools
+import gc
 import types
 
 import pytest
@@ -16,7 +17,9 @@ from test_models import functions, made, nested, residual, shared
 @pytest.fixture(scope="module")
 def pair_of(keras):
     """The model that a function makes and Keras's, made once: nothing here changes them."""
-    return functools.cache(lambda make: (made(make, cnn_ext), made(make, keras)))
+    gc.freeze()  # Keras collects garbage before each model: TensorFlow need not be searched
+    yield functools.cache(lambda make: (made(make, cnn_ext), made(make, keras)))
+    gc.unfreeze()
 
 
 def layer_range(first, last):
