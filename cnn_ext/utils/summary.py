@@ -14,15 +14,6 @@ from cnn_ext.utils._shapes import class_name, last_output_shape, show_shape, ste
 
 _NUMBER, _UNKNOWN_SIZE, _CLASS, _FROZEN = 34, 45, 33, 9  # colours of the 256-colour terminal
 # Layers that count as built from the start, as in Keras; others without weights do not.
-_READY = {
-    *("Activation", "ActivityRegularization", "ELU", "Identity", "LeakyReLU", "Masking", "ReLU"),
-    *("Reshape", "Softmax", "UnitNormalization"),
-    *(
-        f"{kind}Pooling{n}D"
-        for kind in ("Average", "Max", "GlobalAverage", "GlobalMax")
-        for n in (1, 2, 3)
-    ),
-}
 
 
 @teaches_keywords
@@ -160,10 +151,11 @@ def _name_and_class(layer: Any) -> str:
 
 
 def _parameters(layer: Any) -> str:
-    if getattr(layer, "built", False):
-        return _paint(_NUMBER, f"{layer.count_params():,}")
-    ready = not hasattr(layer, "weights") or any(c.__name__ in _READY for c in type(layer).__mro__)
-    return _paint(_NUMBER, 0) + ("" if ready else " (unbuilt)")
+    if not hasattr(layer, "weights"):
+        return _paint(_NUMBER, 0)
+    if not layer.built:
+        return f"{_paint(_NUMBER, 0)} (unbuilt)"
+    return _paint(_NUMBER, f"{layer.count_params():,}")
 
 
 def _connections(layer: Any, calls: set[Any]) -> str:
