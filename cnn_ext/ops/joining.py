@@ -172,7 +172,8 @@ def pad(
     for axis, (before, behind) in enumerate(width):
         if before or behind:
             _check_mirror(mode, x.shape[axis], max(before, behind), axis)
-            places = np.pad(np.arange(x.shape[axis]), (before, behind), mode)  # type: ignore[call-overload]
+            places = np.arange(x.shape[axis])
+            places = np.pad(places, (before, behind), mode)  # type: ignore[call-overload]
             x = getitem(x, index=(slice(None),) * axis + (places,))
     return x
 
