@@ -92,6 +92,7 @@ class Layer(Stateful, Operation):
     """
 
     supports_masking = False
+    built_at_once = False  # whether it is built as soon as it is made: it never has weights
     input_spec: Any = None
 
     def __init__(
@@ -117,7 +118,7 @@ class Layer(Stateful, Operation):
         self.name = _checked_name(name) or auto_name(type(self).__name__)
         self.dtype = config.float_dtype(dtype)
         self.autocast = autocast
-        self.built = False
+        self.built = self.built_at_once
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._build_config: dict[str, Any] = {}
         parameters = inspect.signature(self.call).parameters

@@ -109,6 +109,8 @@ class Identity(Layer):
     (2, 3)
     """
 
+    built_at_once = True
+
     supports_masking = True
 
     def __init__(self, **kwargs: Any) -> None:
@@ -141,6 +143,8 @@ class Masking(Layer):
     array([[[0., 0.],
             [9., 1.]]], dtype=float32)
     """
+
+    built_at_once = True
 
     supports_masking = True
 
