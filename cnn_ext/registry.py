@@ -30,7 +30,7 @@ class _Scope(threading.local):
     """What holds in this thread, inside the blocks that it is in."""
 
     custom: Mapping[str, Any] = types.MappingProxyType({})
-    written: dict[int, dict[str, Any]] | None = None  # nodes of the objects seen so far
+    written: dict[int, list[Any]] | None = None  # the objects seen so far, as often as seen
     read: dict[int, Any] | None = None  # objects by the number in their nodes
 
 
@@ -170,7 +170,8 @@ class CustomObjectScope:
         self.custom_objects = dict(custom_objects or {})
 
     def __enter__(self) -> CustomObjectScope:
-        self._before, _scope.custom = _scope.custom, self.custom_objects
+        self._before = _scope.custom
+        _scope.custom = {**_scope.custom, **self.custom_objects}
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -282,10 +283,26 @@ def _config_of(obj: Any) -> Any:
 
 def _shared(obj: Any, node: dict[str, Any]) -> dict[str, Any]:
     if _scope.written is not None:
-        first = _scope.written.setdefault(id(obj), node)
-        if first is not node:
-            first["shared_object_id"] = node["shared_object_id"] = id(obj)
+        _scope.written.setdefault(id(obj), []).append(obj)  # it lives on: no other gets its id
+        node["shared_object_id"] = id(obj)
     return node
+
+
+def serialize_shared(obj: Any) -> Any:
+    """As `serialize_keras_object`; objects that are met several times are marked as the same."""
+    with sharing():
+        node = serialize_keras_object(obj)
+        written = _scope.written or {}
+
+    def unmarked(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [unmarked(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        met = len(written.get(value.get("shared_object_id", 0), ()))
+        return {k: unmarked(v) for k, v in value.items() if k != "shared_object_id" or met != 1}
+
+    return unmarked(node)
 
 
 def deserialize_keras_object(
@@ -333,19 +350,20 @@ def _from_node(node: dict[str, Any], custom_objects: Mapping[str, Any] | None) -
     if not isinstance(cls, type):
         raise TypeError(f"'{class_name}' in a config must stand for a class. Received: {cls!r}")
     item = _construct(cls, node["config"], custom_objects)
-    build_config = node.get("build_config")
-    if build_config and not getattr(item, "built", True):
-        item.build_from_config(deserialize_keras_object(build_config))
-    compile_config = node.get("compile_config")
-    if compile_config and hasattr(item, "compile_from_config"):
-        item.compile_from_config(compile_config)
+    with CustomObjectScope(custom_objects):
+        build_config = node.get("build_config")
+        if build_config and not getattr(item, "built", True):
+            item.build_from_config(deserialize_keras_object(build_config))
+        compile_config = node.get("compile_config")
+        if compile_config and hasattr(item, "compile_from_config"):
+            item.compile_from_config(compile_config)
     if _scope.read is not None and number is not None:
         _scope.read[number] = item
     return item
 
 
-def _find(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    """What a node's name stands for: a custom object, else one of the closed table."""
+def _known(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+    """What a node's name stands for: a custom object, else one of the closed table, else None."""
     for candidate in (node.get("registered_name"), name):
         if isinstance(candidate, str):
             found = _custom(candidate, custom_objects)
@@ -354,19 +372,71 @@ def _find(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | N
     module = node.get("module")
     if isinstance(module, str) and isinstance(name, str) and (module, name) in _by_name:
         return _by_name[module, name]
-    same_module = published(module) if isinstance(module, str) else {}
-    if node["class_name"] == "function" and module == "builtins":
-        for (where, known), item in _by_name.items():
-            if where != "keras.ops" and not isinstance(item, type):
-                same_module.setdefault(known, item)
-        if name in same_module:
-            return same_module[name]
-    raise TypeError(
-        f"Could not locate {'function' if node['class_name'] == 'function' else 'class'} "
-        f"'{name}' of module {module!r}{did_you_mean(name, same_module)}. If it is your own, "
-        "decorate it with @keras.saving.register_keras_serializable(), or pass it in "
-        f"custom_objects={{{str(name)!r}: {name}}}."
-    )
+    return _of_same_module(node).get(name) if isinstance(name, str) else None
+
+
+def _of_same_module(node: dict[str, Any]) -> dict[str, Any]:
+    """The functions that "builtins" stands for in files; what a module holds, for suggestions."""
+    if node["class_name"] != "function" or node.get("module") != "builtins":
+        return {}
+    found: dict[str, Any] = {}
+    for (where, known), item in _by_name.items():
+        if where != "keras.ops" and not isinstance(item, type):
+            found.setdefault(known, item)
+    return found
+
+
+def _find(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+    found = _known(node, name, custom_objects)
+    if found is None:
+        raise TypeError(f"Could not locate {_described(node, name)}. {_REMEDY}")
+    return found
+
+
+_REMEDY = (
+    "What is your own, decorate with @keras.saving.register_keras_serializable(), or pass it in "
+    "custom_objects={name: class or function}."
+)
+
+
+def _described(node: dict[str, Any], name: Any) -> str:
+    module = node.get("module")
+    near = _of_same_module(node) or (published(module) if isinstance(module, str) else {})
+    kind = "function" if node["class_name"] == "function" else "class"
+    return f"{kind} '{name}' of module {module!r}{did_you_mean(name, near)}"
+
+
+def check_known(config: Any, custom_objects: Mapping[str, Any] | None = None) -> None:
+    """One error for all classes and functions in a configuration that are not known.
+
+    Raises:
+        TypeError: lists them, each with its place.
+    """
+    missing = list(_unknown(config, "", custom_objects or {}))
+    if missing:
+        listed = missing[0] if len(missing) == 1 else "".join(f"\n- {item}" for item in missing)
+        raise TypeError(
+            f"Could not locate {listed}{'. ' if len(missing) == 1 else chr(10)}{_REMEDY}"
+        )
+
+
+def _unknown(config: Any, place: str, custom_objects: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(config, list):
+        for index, item in enumerate(config):
+            yield from _unknown(item, f"{place}[{index}]", custom_objects)
+    elif isinstance(config, dict):
+        named = config.keys() >= _NODE_KEYS and config["class_name"] not in list(_specials)
+        if named and not str(config["module"]).startswith("keras.src.ops."):
+            function = config["class_name"] == "function"
+            name = config["config"] if function else config["class_name"]
+            if _known(config, name, custom_objects) is None:
+                where = f" (at {place})" if place else ""
+                yield _described(config, name) + where
+        for key, item in config.items():
+            yield from _unknown(item, f"{place}.{key}".lstrip("."), custom_objects)
+
+
+_NODE_KEYS = {"module", "class_name", "config", "registered_name"}
 
 
 def _construct(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
@@ -377,9 +447,7 @@ def _construct(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None) 
         raise TypeError(
             f"{cls.__name__} needs a from_config() and a dict as its config. Received: {config!r}"
         )
-    with contextlib.ExitStack() as stack:
-        if custom_objects:
-            stack.enter_context(CustomObjectScope({**_scope.custom, **custom_objects}))
+    with CustomObjectScope(custom_objects):
         return cls.from_config(config)
 
 
@@ -417,6 +485,13 @@ publish_special(
     lambda config: slice(config["start"], config["stop"], config["step"]),
 )
 publish_special("__ellipsis__", type(...), lambda x: {}, lambda config: ...)
+
+
+class _DTypePolicy:
+    """What Keras has for a dtype; here it is the name."""
+
+
+publish_special("DTypePolicy", _DTypePolicy, lambda x: {}, lambda config: config["name"])
 
 
 def array_from(config: Mapping[str, Any]) -> np.ndarray:

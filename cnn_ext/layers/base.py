@@ -232,11 +232,15 @@ class Layer(Stateful, Operation):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from what `get_config` returned."""
-        if cls.get_config is Layer.get_config:
-            config = registry.deserialize_keras_object(config)
-            if not _takes_keywords(cls):
-                names = inspect.signature(cls).parameters
-                config = {name: value for name, value in config.items() if name in names}
+        return cls._from_arguments(config) if cls.get_config is Layer.get_config else cls(**config)
+
+    @classmethod
+    def _from_arguments(cls, config: dict[str, Any]) -> Any:
+        """A layer of what `get_config` found out about the constructor's arguments."""
+        config = registry.deserialize_keras_object(config)
+        if not _takes_keywords(cls):
+            names = inspect.signature(cls).parameters
+            config = {name: value for name, value in config.items() if name in names}
         return cls(**config)
 
     @property
