@@ -285,7 +285,7 @@ def test_all_that_is_unknown_is_listed_with_its_place(good):
 
 def test_only_what_is_meant_for_files_can_be_built():
     """The closed table: no module but these, and of no class without a configuration."""
-    modules = {module for module, _ in registry._by_name}
+    modules = {module for module, _ in registry.table.objects_by_name}
     assert modules <= {
         "keras", "keras.activations", "keras.callbacks", "keras.constraints", "keras.initializers",
         "keras.layers", "keras.losses", "keras.metrics", "keras.ops", "keras.optimizers",

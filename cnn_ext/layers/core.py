@@ -11,8 +11,9 @@ import numpy as np
 from cnn_ext import config, ops, registry
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import as_array
-from cnn_ext.layers.base import Layer, map_shapes
+from cnn_ext.layers.base import Layer
 from cnn_ext.layers.checks import unsupported
+from cnn_ext.layers.shapes import map_shapes
 from cnn_ext.symbolic import KerasTensor, Node, Shape
 from cnn_ext.tree import flatten, map_structure
 

@@ -10,7 +10,7 @@ from typing import Any
 from cnn_ext import registry
 from cnn_ext._errors import did_you_mean
 from cnn_ext.layers import Layer
-from cnn_ext.layers.base import map_shapes, without_batch
+from cnn_ext.layers.shapes import map_shapes, without_batch
 from cnn_ext.models.configuration import functional_config, functional_from_config
 from cnn_ext.models.functional import GraphOwner, graph_between
 from cnn_ext.models.graph import Graph

@@ -1,202 +1,28 @@
-"""Objects as JSON nodes and back, from a closed table of classes by Keras's public names.
-
-A class can be built from a node only if the package published it, its user registered it, or the
-caller passed it in. No name in a node is ever imported, and nothing in it is executed.
-"""
+"""Objects as nodes of JSON, and back."""
 
 from __future__ import annotations
 
-import contextlib
-import inspect
-import threading
 import types
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from cnn_ext._errors import did_you_mean, lookup
+from cnn_ext._errors import did_you_mean
+from cnn_ext.registry.table import (
+    CustomObjectScope,
+    custom_object,
+    get_registered_name,
+    objects_by_name,
+    publish_special,
+    published,
+    published_names,
+    scope,
+    sharing,
+    specials,
+)
 
 PLAIN_TYPES = (str, int, float, bool, types.NoneType)
-
-_published: dict[Any, tuple[str, str]] = {}  # object -> Keras's module and name
-_by_name: dict[tuple[str, str], Any] = {}  # and back
-_specials: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {}
-_custom_objects: dict[str, Any] = {}
-_custom_names: dict[Any, str] = {}
-
-
-class _Scope(threading.local):
-    """What holds in this thread, inside the blocks that it is in."""
-
-    custom: Mapping[str, Any] = types.MappingProxyType({})
-    written: dict[int, list[Any]] | None = None  # the objects seen so far, as often as seen
-    read: dict[int, Any] | None = None  # objects by the number in their nodes
-
-
-_scope = _Scope()
-
-
-def publish(module: str, objects: Mapping[str, Any]) -> None:
-    """Make classes and functions known under Keras's module (`"keras.layers"`) and names.
-
-    Of several names for one object the first is what is written.
-    """
-    for name, item in objects.items():
-        _published.setdefault(item, (module, name))
-        _by_name[module, name] = item
-
-
-def published(module: str) -> dict[str, Any]:
-    """What was published under a module of Keras, by name."""
-    return {name: item for (where, name), item in _by_name.items() if where == module}
-
-
-def publish_special(
-    class_name: str, kind: type, write: Callable[[Any], Any], read: Callable[[Any], Any]
-) -> None:
-    """State how values of a type are written as a node's config and read back."""
-    _specials[class_name] = (kind, write, read)
-
-
-class Family(NamedTuple):
-    """`get`, `serialize` and `deserialize` of a module such as `initializers`."""
-
-    get: Callable[..., Any]
-    serialize: Callable[[Any], Any]
-    deserialize: Callable[..., Any]
-
-
-def family(
-    kind: str,
-    module: str,
-    known: Mapping[str, Any],
-    published: Mapping[str, Any] | None = None,
-) -> Family:
-    """Publish a module's objects and make its `get`, `serialize` and `deserialize`.
-
-    Args:
-        kind: the word in errors: "initializer".
-        module: Keras's: "keras.initializers".
-        known: classes and functions by every name that `get` takes.
-        published: those by the names that are written; `known` if None.
-    """
-    publish(module, known if published is None else published)
-
-    def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """The object for what `serialize` returned, or for a name."""
-        if isinstance(config, str):
-            custom = _custom(config, custom_objects)
-            return lookup(kind, config, dict(known)) if custom is None else custom
-        if isinstance(config, dict) and "module" not in config:
-            made = _custom(config.get("class_name", ""), custom_objects)
-            cls = made or lookup(kind, config.get("class_name", ""), dict(known))
-            return _construct(cls, config.get("config", {}), custom_objects)
-        return deserialize_keras_object(config, custom_objects)
-
-    def get(identifier: Any) -> Any:
-        """The object for a name, a config, a class or an object; None for None."""
-        if identifier is None:
-            return None
-        if isinstance(identifier, str | dict):
-            identifier = deserialize(identifier)
-        if not (callable(identifier) or hasattr(identifier, "get_config")):
-            raise ValueError(f"Could not interpret {kind} identifier: {identifier}")
-        return identifier() if isinstance(identifier, type) else identifier
-
-    return Family(get, serialize_keras_object, deserialize)
-
-
-def register_keras_serializable(
-    package: str = "Custom", name: str | None = None
-) -> Callable[[Any], Any]:
-    """Decorator: let a class or function of one's own be written to and read from model files.
-
-    Args:
-        package: first part of the name that stands in files.
-        name: last part; the object's own if None (`keras.saving.register_keras_serializable`).
-
-    >>> @register_keras_serializable("mine")
-    ... class Twice:
-    ...     def get_config(self):
-    ...         return {}
-    >>> get_registered_name(Twice)
-    'mine>Twice'
-    """
-
-    def register(item: Any) -> Any:
-        if isinstance(item, type) and not hasattr(item, "get_config"):
-            raise ValueError(
-                "Cannot register a class that does not have a get_config() method. "
-                f"Received: {item}"
-            )
-        registered = f"{package}>{name or item.__name__}"
-        _custom_objects[registered] = item
-        _custom_names[item] = registered
-        return item
-
-    return register
-
-
-def get_custom_objects() -> dict[str, Any]:
-    """The live table of registered objects by name (`keras.saving.get_custom_objects`)."""
-    return _custom_objects
-
-
-def get_registered_name(obj: Any) -> str:
-    """The name that an object was registered under, or its own."""
-    return _custom_names.get(obj, obj.__name__)
-
-
-def get_registered_object(
-    name: str,
-    custom_objects: Mapping[str, Any] | None = None,
-    module_objects: Mapping[str, Any] | None = None,
-) -> Any:
-    """The object that a name stands for, or None (`keras.saving.get_registered_object`)."""
-    found = _custom(name, custom_objects)
-    return (module_objects or {}).get(name) if found is None else found
-
-
-class CustomObjectScope:
-    """A block in which names in configs stand for these objects (`keras.saving`).
-
-    >>> with CustomObjectScope({"cube": lambda x: x**3}):
-    ...     get_registered_object("cube")(2)
-    8
-    """
-
-    def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
-        self.custom_objects = dict(custom_objects or {})
-
-    def __enter__(self) -> CustomObjectScope:
-        self._before = _scope.custom
-        _scope.custom = {**_scope.custom, **self.custom_objects}
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        _scope.custom = self._before
-
-
-custom_object_scope = CustomObjectScope
-
-
-@contextlib.contextmanager
-def sharing() -> Iterator[None]:
-    """A block in which an object that is written twice is read back as one."""
-    before = _scope.written, _scope.read
-    _scope.written, _scope.read = {}, {}
-    try:
-        yield
-    finally:
-        _scope.written, _scope.read = before
-
-
-def _custom(name: str, custom_objects: Mapping[str, Any] | None) -> Any:
-    for table in (_scope.custom, _custom_objects, custom_objects or {}):
-        if name in table:
-            return table[name]
-    return None
 
 
 def serialize_keras_object(obj: Any) -> Any:
@@ -212,7 +38,7 @@ def serialize_keras_object(obj: Any) -> Any:
         return tuple(items) if isinstance(obj, tuple) else items
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
-    for class_name, (kind, write, _) in _specials.items():
+    for class_name, (kind, write, _) in specials.items():
         if isinstance(obj, kind):
             return {"class_name": class_name, "config": write(obj)}
     if isinstance(obj, np.generic) or (isinstance(obj, np.ndarray) and obj.ndim == 0):
@@ -236,8 +62,8 @@ def _node(obj: Any) -> dict[str, Any]:
     if hasattr(obj, "published_as"):
         module, name = obj.published_as()
         registered = name
-    elif described in _published:
-        module, name, registered = *_published[described], None
+    elif described in published_names:
+        module, name, registered = *published_names[described], None
     else:
         module, name = described.__module__, described.__name__
         registered = get_registered_name(described)
@@ -256,7 +82,7 @@ def _node(obj: Any) -> dict[str, Any]:
 
 def _function_node(function: Any) -> dict[str, Any]:
     """Of a function the name only is written: its reader looks in all modules but `keras.ops`."""
-    module, name = _published.get(function, ("builtins", get_registered_name(function)))
+    module, name = published_names.get(function, ("builtins", get_registered_name(function)))
     if module != "keras.ops":
         module = "builtins"
     return {
@@ -282,8 +108,8 @@ def _config_of(obj: Any) -> Any:
 
 
 def _shared(obj: Any, node: dict[str, Any]) -> dict[str, Any]:
-    if _scope.written is not None:
-        _scope.written.setdefault(id(obj), []).append(obj)  # it lives on: no other gets its id
+    if scope.written is not None:
+        scope.written.setdefault(id(obj), []).append(obj)  # it lives on: no other gets its id
         node["shared_object_id"] = id(obj)
     return node
 
@@ -292,7 +118,7 @@ def serialize_shared(obj: Any) -> Any:
     """As `serialize_keras_object`; objects that are met several times are marked as the same."""
     with sharing():
         node = serialize_keras_object(obj)
-        written = _scope.written or {}
+        written = scope.written or {}
 
     def unmarked(value: Any) -> Any:
         if isinstance(value, list | tuple):
@@ -339,17 +165,17 @@ def deserialize_keras_object(
 
 def _from_node(node: dict[str, Any], custom_objects: Mapping[str, Any] | None) -> Any:
     number = node.get("shared_object_id")
-    if _scope.read is not None and number in _scope.read:
-        return _scope.read[number]
+    if scope.read is not None and number in scope.read:
+        return scope.read[number]
     class_name = node["class_name"]
-    if class_name in _specials:
-        return _specials[class_name][2](node["config"])
+    if class_name in specials:
+        return specials[class_name][2](node["config"])
     if class_name == "function":
         return _find(node, node["config"], custom_objects)
     cls = _find(node, class_name, custom_objects)
     if not isinstance(cls, type):
         raise TypeError(f"'{class_name}' in a config must stand for a class. Received: {cls!r}")
-    item = _construct(cls, node["config"], custom_objects)
+    item = construct(cls, node["config"], custom_objects)
     with CustomObjectScope(custom_objects):
         build_config = node.get("build_config")
         if build_config and not getattr(item, "built", True):
@@ -357,8 +183,8 @@ def _from_node(node: dict[str, Any], custom_objects: Mapping[str, Any] | None) -
         compile_config = node.get("compile_config")
         if compile_config and hasattr(item, "compile_from_config"):
             item.compile_from_config(compile_config)
-    if _scope.read is not None and number is not None:
-        _scope.read[number] = item
+    if scope.read is not None and number is not None:
+        scope.read[number] = item
     return item
 
 
@@ -366,12 +192,12 @@ def _known(node: dict[str, Any], name: Any, custom_objects: Mapping[str, Any] | 
     """What a node's name stands for: a custom object, else one of the closed table, else None."""
     for candidate in (node.get("registered_name"), name):
         if isinstance(candidate, str):
-            found = _custom(candidate, custom_objects)
+            found = custom_object(candidate, custom_objects)
             if found is not None:
                 return found
     module = node.get("module")
-    if isinstance(module, str) and isinstance(name, str) and (module, name) in _by_name:
-        return _by_name[module, name]
+    if isinstance(module, str) and isinstance(name, str) and (module, name) in objects_by_name:
+        return objects_by_name[module, name]
     return _of_same_module(node).get(name) if isinstance(name, str) else None
 
 
@@ -380,7 +206,7 @@ def _of_same_module(node: dict[str, Any]) -> dict[str, Any]:
     if node["class_name"] != "function" or node.get("module") != "builtins":
         return {}
     found: dict[str, Any] = {}
-    for (where, known), item in _by_name.items():
+    for (where, known), item in objects_by_name.items():
         if where != "keras.ops" and not isinstance(item, type):
             found.setdefault(known, item)
     return found
@@ -425,7 +251,7 @@ def _unknown(config: Any, place: str, custom_objects: Mapping[str, Any]) -> Iter
         for index, item in enumerate(config):
             yield from _unknown(item, f"{place}[{index}]", custom_objects)
     elif isinstance(config, dict):
-        named = config.keys() >= _NODE_KEYS and config["class_name"] not in list(_specials)
+        named = config.keys() >= _NODE_KEYS and config["class_name"] not in list(specials)
         if named and not str(config["module"]).startswith("keras.src.ops."):
             function = config["class_name"] == "function"
             name = config["config"] if function else config["class_name"]
@@ -439,7 +265,7 @@ def _unknown(config: Any, place: str, custom_objects: Mapping[str, Any]) -> Iter
 _NODE_KEYS = {"module", "class_name", "config", "registered_name"}
 
 
-def _construct(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+def construct(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
     """An object from its class and configuration."""
     if not isinstance(cls, type):
         return cls
@@ -449,24 +275,6 @@ def _construct(cls: Any, config: Any, custom_objects: Mapping[str, Any] | None) 
         )
     with CustomObjectScope(custom_objects):
         return cls.from_config(config)
-
-
-class Configured:
-    """An object that its constructor's arguments describe.
-
-    `get_config` reads them from the attributes of the same names, `from_config` hands them back,
-    nodes among them made into objects first.
-    """
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, as `from_config` takes them."""
-        names = inspect.signature(type(self)).parameters
-        return {name: getattr(self, name) for name in names}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """An object from what `get_config` returned."""
-        return cls(**deserialize_keras_object(dict(config)))
 
 
 publish_special(
