@@ -55,7 +55,7 @@ from cnn_ext.optimizers import Optimizer
 from cnn_ext.regularizers import Regularizer
 from cnn_ext.symbolic import KerasTensor, Operation
 
-_ON_FIRST_USE = ("datasets", "plot")  # modules
+_ON_FIRST_USE = ("datasets", "plot", "wrappers")  # modules
 
 __all__ = [
     "Initializer",

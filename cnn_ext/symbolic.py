@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnn_ext import budget
 from cnn_ext.naming import auto_name
 from cnn_ext.tree import flatten, map_structure
 
@@ -303,15 +305,11 @@ def probe(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> 
 
     A size that comes out different is None.
     """
+    if budget.is_limited():
+        _check_size(function, args, kwargs)
     runs = []
     for sizes in _PROBES:
-
-        def zeros(x: Any, sizes: dict[int, int] = sizes) -> Any:
-            if not isinstance(x, KerasTensor):
-                return x
-            shape = [sizes[min(i, 1)] if n is None else n for i, n in enumerate(x.shape)]
-            return np.zeros(shape, x.dtype)
-
+        zeros = functools.partial(_zeros, sizes)
         runs.append(function(*map_structure(zeros, args), **map_structure(zeros, kwargs)))
         if not any(None in x.shape for x in flatten([list(args), kwargs]) if is_keras_tensor(x)):
             runs *= 2
@@ -323,3 +321,32 @@ def probe(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> 
         return KerasTensor(shape, first.dtype)
 
     return map_structure(spec, *runs)
+
+
+def _zeros(sizes: dict[int, int], x: Any) -> Any:
+    if not isinstance(x, KerasTensor):
+        return x
+    shape = [sizes[min(i, 1)] if n is None else n for i, n in enumerate(x.shape)]
+    budget.take(shape, np.dtype(x.dtype).itemsize, "what a layer is tried on", keep=False)
+    return np.zeros(shape, x.dtype)
+
+
+def _check_size(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> None:
+    """An error if the outputs for a few samples would be too large: found out with none."""
+
+    def empty(x: Any) -> Any:
+        if not isinstance(x, KerasTensor) or not x.shape:
+            return x
+        return _zeros(_PROBES[1], KerasTensor((0, *x.shape[1:]), x.dtype, "probe"))
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = function(*map_structure(empty, args), **map_structure(empty, kwargs))
+    except budget.BudgetError:
+        raise
+    except Exception:  # of what cannot do without samples, the outputs are no larger than inputs
+        return
+    for output in flatten(found):
+        shape = [n or _PROBES[1][0] for n in np.shape(output)]
+        budget.take(shape, np.asarray(output).itemsize, "an output", keep=False)

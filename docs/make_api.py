@@ -32,6 +32,7 @@ MODULES = {
     "backend": "Backend",
     "tree": "Nested structures",
     "plot": "Pictures",
+    "wrappers": "scikit-learn",
     "autograd": "Automatic differentiation",
     "testing": "Gradient checks",
 }

@@ -231,8 +231,6 @@ MODELS = [
     subclassed,
     subclassed_inside,
     net,
-    twins,
-    inception,
     u_net,
-    residual_stages,
 ]
+DRAWN = [*MODELS, twins, inception, residual_stages]

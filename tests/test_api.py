@@ -145,3 +145,35 @@ def test_submodules_are_imported_as_keras_users_do():
 def test_dir_shows_the_public_names(path):
     module = module_of_ours(path)
     assert set(module.__all__) <= set(dir(module))
+
+
+def hinted(path):
+    """The public functions and classes of a module of ours that are written in Python."""
+    module = module_of_ours(path) if path else cnn_ext
+    for name in module.__all__:
+        item = getattr(module, name)
+        compiled = getattr(item, "__module__", None) == "cnn_ext._kernels"  # hints in its .pyi
+        if callable(item) and not compiled and parameters(item) is not None:
+            yield name, item
+
+
+def unhinted(item):
+    """The parameters without a type hint; "return" for a function's result."""
+    signature = inspect.signature(item)
+    found = [p.name for p in signature.parameters.values() if p.annotation is p.empty]
+    bare = not inspect.isclass(item) and signature.return_annotation is signature.empty
+    return [*found, "return"] if bare else found
+
+
+@pytest.mark.parametrize("path", ["", "autograd", "datasets", "ops", "plot", "testing", *MODULES])
+def test_public_functions_and_classes_have_type_hints(path):
+    assert not {name: unhinted(item) for name, item in hinted(path) if unhinted(item)}
+
+
+def test_a_missing_hint_would_be_found():
+    def bare(x, *, axis: int = 0): ...
+
+    def half(x: int, axis: int = 0): ...
+
+    assert (unhinted(bare), unhinted(half)) == (["x", "return"], ["return"])
+    assert "softmax" in dict(hinted("ops")) and "resize" in dict(hinted("ops.image"))

@@ -16,7 +16,7 @@ PACKAGE = Path(cnn_ext.__file__).parent
 
 # A part may import parts of the rows above its own, and itself.
 HOUSE = [
-    ["_errors", "naming"],
+    ["_errors", "budget", "naming"],
     ["config", "_kernels", "registry", "tree"],
     ["symbolic"],
     ["autograd", "backend", "environment"],
@@ -28,7 +28,7 @@ HOUSE = [
     ["callbacks", "datasets", "preprocessing"],
     ["training"],
     ["models"],
-    ["plot"],
+    ["plot", "wrappers"],
     ["__init__"],
 ]
 LEVEL = {part: level for level, row in enumerate(HOUSE) for part in row}
@@ -41,6 +41,7 @@ HEAVY = (
     "tensorflow",
     "keras",
     "scipy",
+    "sklearn",
     "threadpoolctl",
 )
 

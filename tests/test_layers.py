@@ -12,7 +12,7 @@ import cnn_ext
 from cases import DTYPES, assert_close
 from cnn_ext import layers
 from cnn_ext.autograd import Tensor, no_grad
-from cnn_ext.layers.base import map_shapes
+from cnn_ext.layers.shapes import map_shapes
 from cnn_ext.testing import check_gradients
 from cnn_ext.tree import flatten, map_structure
 from layer_rows import FIRST, all_rows, fill, in_use

@@ -8,7 +8,6 @@ import pytest
 import cnn_ext
 import rows_convolution
 import rows_core
-import rows_pooling
 from cases import DTYPES
 from cnn_ext import initializers, layers, ops
 from cnn_ext.autograd import Tensor, Variable
@@ -224,7 +223,7 @@ def test_layers_put_into_lists_and_dicts_later_belong_to_it(keras):
 
 
 def test_a_layer_is_built_once_by_hand_or_by_its_inputs():
-    for row in (rows_convolution.ROWS[0], rows_core.ROWS[0], rows_pooling.ROWS[0]):
+    for row in (rows_convolution.ROWS[0], rows_core.ROWS[0]):
         layer = row.make(cnn_ext)
         assert not layer.built
         layer.build((None, *row.shape[1:]))

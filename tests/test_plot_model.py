@@ -26,7 +26,7 @@ EVERYTHING = {
     "show_trainable": True,
     "expand_nested": True,
 }
-DRAWN = [make for make in models.MODELS if make not in (models.unbuilt, models.net)]
+DRAWN = [make for make in models.DRAWN if make not in (models.unbuilt, models.net)]
 
 
 @pytest.fixture(scope="module")

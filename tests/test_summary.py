@@ -1,6 +1,8 @@
 """The summary of a model of cnn_ext is, character by character, that of the same Keras model."""
 
+import contextlib
 import functools
+import gc
 import types
 
 import pytest
@@ -16,7 +18,9 @@ from test_models import functions, made, nested, residual, shared
 @pytest.fixture(scope="module")
 def pair_of(keras):
     """The model that a function makes and Keras's, made once: nothing here changes them."""
-    return functools.cache(lambda make: (made(make, cnn_ext), made(make, keras)))
+    gc.freeze()  # Keras collects garbage before each model: TensorFlow need not be searched
+    yield functools.cache(lambda make: (made(make, cnn_ext), made(make, keras)))
+    gc.unfreeze()
 
 
 def layer_range(first, last):
@@ -76,6 +80,32 @@ def test_summary_prints_as_keras(pair_of, monkeypatch, capsys, make, colours):
     ours.summary(show_trainable=True)
     assert capsys.readouterr().out == expected
     assert ("\x1b" in expected) == colours
+
+
+ARGUMENTS = [(), (2,), ("relu",), ((2, 2),), (2, 3)]  # the first that suits makes a layer
+
+
+def rows_of_layers(k, made_by):
+    """Which parameters a summary notes for layers of all kinds that met no data."""
+    rows = {}
+    for name, arguments in made_by.items():
+        model = k.Sequential([getattr(k.layers, name)(*arguments, name="layer")])
+        (text,) = said(model.summary)
+        rows[name] = text.splitlines()[4]
+    return rows
+
+
+def test_layers_that_met_no_data_are_those_of_keras(keras):
+    made_by = {}
+    for name in cnn_ext.layers.__all__:
+        for arguments in ARGUMENTS:
+            with contextlib.suppress(TypeError, ValueError, AttributeError):
+                for k in (cnn_ext, keras):
+                    k.Sequential([getattr(k.layers, name)(*arguments, name="layer")])
+                made_by[name] = arguments
+                break
+    assert len(made_by) > 60
+    assert rows_of_layers(cnn_ext, made_by) == rows_of_layers(keras, made_by)
 
 
 def test_a_graph_says_what_is_connected(pair_of, monkeypatch):

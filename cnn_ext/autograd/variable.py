@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_ext import budget, config
 from cnn_ext.autograd.tensor import Tensor, as_array
 from cnn_ext.naming import auto_name
 
@@ -50,6 +51,9 @@ class Variable(Tensor):
         if callable(initializer):
             if shape is None:
                 raise ValueError("a Variable with a callable initializer needs a shape")
+            budget.take(
+                shape, np.dtype(dtype or config.floatx()).itemsize, f"variable '{path or name}'"
+            )
             initializer = initializer(shape, dtype=dtype)
         value = np.array(as_array(initializer, dtype), order="C")
         super().__init__(value, requires_grad=trainable and value.dtype.kind == "f", name=name)

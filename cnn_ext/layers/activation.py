@@ -36,6 +36,8 @@ class Activation(_SameShape):
     array([0., 2.], dtype=float32)
     """
 
+    built_at_once = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -57,6 +59,8 @@ class ReLU(_SameShape):
     >>> ReLU(max_value=6)(np.array([-1.0, 8.0])).numpy()
     array([0., 6.], dtype=float32)
     """
+
+    built_at_once = True
 
     def __init__(
         self,
@@ -97,6 +101,8 @@ class LeakyReLU(_SameShape):
     >>> LeakyReLU(0.5)(np.array([-2.0, 3.0])).numpy()
     array([-1.,  3.], dtype=float32)
     """
+
+    built_at_once = True
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -180,6 +186,8 @@ class ELU(_SameShape):
     array([-0.5,  3. ], dtype=float32)
     """
 
+    built_at_once = True
+
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
@@ -201,6 +209,8 @@ class Softmax(_SameShape):
     >>> Softmax()(np.zeros((1, 2))).numpy()
     array([[0.5, 0.5]], dtype=float32)
     """
+
+    built_at_once = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

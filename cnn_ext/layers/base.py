@@ -13,6 +13,7 @@ import numpy as np
 from cnn_ext import config, registry, regularizers
 from cnn_ext.autograd import Tensor, as_array, no_grad
 from cnn_ext.layers.input_spec import check_input_spec
+from cnn_ext.layers.shapes import as_shapes, map_shapes, without_batch
 from cnn_ext.layers.state import Stateful
 from cnn_ext.naming import auto_name
 from cnn_ext.symbolic import KerasTensor, Node, Operation, Shape, any_symbolic, probe
@@ -29,29 +30,13 @@ class _Call(threading.local):
 _call = _Call()
 
 
-def is_shape(value: Any) -> bool:
-    """Whether it is one shape, and not a list, tuple or dict of shapes."""
-    return isinstance(value, list | tuple) and all(
-        n is None or isinstance(n, int | np.integer) for n in value
-    )
-
-
-def _as_shapes(value: Any) -> Any:
-    """Shapes as tuples, in the structure that they came in."""
-    if value is None or is_shape(value):
-        return None if value is None else tuple(value)
-    if isinstance(value, dict):
-        return {key: _as_shapes(item) for key, item in value.items()}
-    return type(value)(_as_shapes(item) for item in value)
-
-
 def _checked_build(build: Callable[..., None]) -> Callable[..., None]:
     """A layer's `build` that checks the shapes first and leaves the layer built."""
 
     @functools.wraps(build)
     def checked(self: Layer, input_shape: Any = None, *more: Any, **shapes: Any) -> None:
         if input_shape is not None:
-            input_shape = _as_shapes(input_shape)
+            input_shape = as_shapes(input_shape)
             self.check_input_shape(input_shape)
         if shapes:
             build(self, *(() if input_shape is None else (input_shape,)), *more, **shapes)
@@ -92,6 +77,7 @@ class Layer(Stateful, Operation):
     """
 
     supports_masking = False
+    built_at_once = False  # whether it is built as soon as it is made: it never has weights
     input_spec: Any = None
 
     def __init__(
@@ -117,7 +103,7 @@ class Layer(Stateful, Operation):
         self.name = _checked_name(name) or auto_name(type(self).__name__)
         self.dtype = config.float_dtype(dtype)
         self.autocast = autocast
-        self.built = False
+        self.built = self.built_at_once
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._build_config: dict[str, Any] = {}
         parameters = inspect.signature(self.call).parameters
@@ -231,11 +217,15 @@ class Layer(Stateful, Operation):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from what `get_config` returned."""
-        if cls.get_config is Layer.get_config:
-            config = registry.deserialize_keras_object(config)
-            if not _takes_keywords(cls):
-                names = inspect.signature(cls).parameters
-                config = {name: value for name, value in config.items() if name in names}
+        return cls._from_arguments(config) if cls.get_config is Layer.get_config else cls(**config)
+
+    @classmethod
+    def _from_arguments(cls, config: dict[str, Any]) -> Any:
+        """A layer of what `get_config` found out about the constructor's arguments."""
+        config = registry.deserialize_keras_object(config)
+        if not _takes_keywords(cls):
+            names = inspect.signature(cls).parameters
+            config = {name: value for name, value in config.items() if name in names}
         return cls(**config)
 
     @property
@@ -356,9 +346,9 @@ class Layer(Stateful, Operation):
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Make the weights for what `get_build_config` returned."""
         if config.get("shapes_dict"):
-            self.build(**_as_shapes(config["shapes_dict"]))
+            self.build(**as_shapes(config["shapes_dict"]))
         elif config.get("input_shape") is not None:
-            self.build(_as_shapes(config["input_shape"]))
+            self.build(as_shapes(config["input_shape"]))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -385,19 +375,3 @@ def _checked_name(name: Any) -> str | None:
             f"Received: name={name} (of type {type(name)})"
         )
     return name
-
-
-def map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
-    """`function` of each shape in a structure of shapes."""
-    if is_shape(shapes):
-        return function(tuple(shapes))
-    if isinstance(shapes, dict):
-        return {key: map_shapes(function, shape) for key, shape in shapes.items()}
-    return type(shapes)(map_shapes(function, shape) for shape in shapes)
-
-
-def without_batch(shapes: Any) -> Any:
-    """Shapes with None for the batch size."""
-    if shapes is None:
-        return ()
-    return map_shapes(lambda shape: (None, *shape[1:]) if shape else (), shapes)

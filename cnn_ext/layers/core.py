@@ -11,8 +11,9 @@ import numpy as np
 from cnn_ext import config, ops, registry
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import as_array
-from cnn_ext.layers.base import Layer, map_shapes
+from cnn_ext.layers.base import Layer
 from cnn_ext.layers.checks import unsupported
+from cnn_ext.layers.shapes import map_shapes
 from cnn_ext.symbolic import KerasTensor, Node, Shape
 from cnn_ext.tree import flatten, map_structure
 
@@ -109,6 +110,8 @@ class Identity(Layer):
     (2, 3)
     """
 
+    built_at_once = True
+
     supports_masking = True
 
     def __init__(self, **kwargs: Any) -> None:
@@ -141,6 +144,8 @@ class Masking(Layer):
     array([[[0., 0.],
             [9., 1.]]], dtype=float32)
     """
+
+    built_at_once = True
 
     supports_masking = True
 

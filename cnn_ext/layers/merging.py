@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cnn_ext import ops
-from cnn_ext.layers.base import Layer, is_shape
+from cnn_ext.layers.base import Layer
 from cnn_ext.layers.described import Described
+from cnn_ext.layers.shapes import is_shape
 from cnn_ext.symbolic import Shape
 
 

@@ -212,6 +212,8 @@ class UnitNormalization(Described):
     array([[0.6, 0.8]], dtype=float32)
     """
 
+    built_at_once = True
+
     supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:

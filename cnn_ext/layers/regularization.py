@@ -42,6 +42,8 @@ def _noise_shape(noise_shape: Any) -> tuple[int | None, ...] | None:
 class _Noise(Described):
     """What changes its inputs at random in training, and passes them on otherwise."""
 
+    built_at_once = True
+
     supports_masking = True
     seed: int | None
 
@@ -302,6 +304,8 @@ class ActivityRegularization(Described):
     >>> float(layer.losses[0])
     2.0
     """
+
+    built_at_once = True
 
     supports_masking = True
 

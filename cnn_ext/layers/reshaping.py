@@ -71,6 +71,8 @@ class Reshape(_Moves):
     (5, 2, 3)
     """
 
+    built_at_once = True
+
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         target = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)

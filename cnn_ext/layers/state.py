@@ -14,6 +14,7 @@ from cnn_ext.layers.owned import OwnedDict, OwnedList
 from cnn_ext.tree import flatten
 
 _UNTRACKED = ("_own_trainable", "_own_non_trainable", "_sublayers", "_metrics", "_inbound_nodes")
+_NOT_OWNED = (*_UNTRACKED, "_constructor_arguments")
 
 
 class Stateful(TeachesKeywords):
@@ -30,6 +31,17 @@ class Stateful(TeachesKeywords):
         self._sublayers: list[Any] = []
         self._metrics: list[Any] = []
         self._losses: list[Tensor] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy gets: all but the symbolic calls, which lead to other layers."""
+        return {**vars(self), "_inbound_nodes": [], "_losses": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        for name, value in state.items():  # copied lists and dicts are plain ones
+            if type(value) in (list, dict, tuple) and name not in _NOT_OWNED:
+                object.__setattr__(self, name, self._owned(value))
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep account of the Variables and layers among the attributes."""
@@ -60,7 +72,8 @@ class Stateful(TeachesKeywords):
         owned: list[Any] = self._sublayers
         if isinstance(item, Variable):
             owned = self._own_trainable if item.trainable else self._own_non_trainable
-        if not any(known is item for known in owned):
+        tracked = (*self._sublayers, *self._own_trainable, *self._own_non_trainable)
+        if not any(known is item for known in tracked):
             owned.append(item)
 
     def _track_metric(self, metric: Any) -> None:

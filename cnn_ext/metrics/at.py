@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from cnn_ext import budget
 from cnn_ext.metrics.base import plain
 from cnn_ext.metrics.confusion import Counting
 
 
 def even_thresholds(num_thresholds: int) -> list[float]:
     """0, 1/(n-1), .. 1; for one threshold, 0.5."""
+    budget.take((num_thresholds,), 64, "the list of thresholds")
     if num_thresholds == 1:
         return [0.5]
     return [i / (num_thresholds - 1) for i in range(num_thresholds)]

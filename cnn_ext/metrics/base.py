@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_ext import config, initializers
+from cnn_ext import budget, config, initializers
 from cnn_ext._errors import TeachesKeywords
 from cnn_ext.autograd import Variable
 from cnn_ext.naming import auto_name
@@ -90,6 +90,7 @@ class Metric(TeachesKeywords):
         """
         self._check_super_called()
         dtype = metric_dtype(dtype)
+        budget.take(shape, np.dtype(dtype).itemsize, f"the state of metric '{self.name}'")
         make = initializers.get("zeros" if initializer is None else initializer)
         value = np.asarray(make(tuple(shape))).astype(dtype)
         name = name or auto_name("variable")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_ext import config
+from cnn_ext import budget, config
 from cnn_ext.autograd import as_array
 from cnn_ext.metrics.base import Metric, plain
 
@@ -44,6 +44,7 @@ class IoU(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__(dtype or "int64", name)
+        budget.take((num_classes, num_classes), 8, "the matrix of classes", keep=False)
         if max(target_class_ids) >= num_classes:
             raise ValueError(
                 f"Target class id {max(target_class_ids)} is out of range, which is "

@@ -44,7 +44,7 @@ def clone_model(
                 "Arguments clone_function and input_tensors are only supported for Sequential "
                 f"models or Functional models. Received model of type '{type(model).__name__}'"
             )
-        return type(model).from_config(model.get_config())
+        return _compiled_like(model, type(model).from_config(model.get_config()))
 
     def clone(layer: Any) -> Any:
         if recursive and isinstance(layer, Model):
@@ -54,8 +54,26 @@ def clone_model(
         return type(layer).from_config(layer.get_config())
 
     if isinstance(model, Sequential):
-        return _sequential(model, input_tensors, clone)
-    return _functional(model, input_tensors, clone, call_function)
+        made = _sequential(model, input_tensors, clone)
+    else:
+        made = _functional(model, input_tensors, clone, call_function)
+    return _compiled_like(model, made)
+
+
+def _compiled_like(model: Any, clone: Any) -> Any:
+    """The clone, compiled as the model is, with an optimizer and metrics of its own."""
+    if model.compiled and type(clone).compile is Model.compile:
+        clone.compile(**map_structure(_made_anew, model._compile_config))
+    elif model.compiled:
+        clone.compile_from_config(model.get_compile_config())
+    return clone
+
+
+def _made_anew(value: Any) -> Any:
+    """A new object of the same configuration, if there is one; functions and numbers are shared."""
+    if isinstance(value, type) or not hasattr(value, "get_config"):
+        return value
+    return type(value).from_config(value.get_config())
 
 
 def _sequential(model: Any, input_tensors: Any, clone: Callable[[Any], Any]) -> Any:

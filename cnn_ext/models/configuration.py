@@ -9,7 +9,7 @@ from cnn_ext import registry
 from cnn_ext._errors import did_you_mean
 from cnn_ext.models.graph import Graph
 from cnn_ext.symbolic import FunctionCall, KerasTensor, Node, any_symbolic, node_of
-from cnn_ext.tree import map_structure
+from cnn_ext.tree import flatten, map_structure
 
 _OPERATIONS = "keras.src.ops."
 
@@ -46,11 +46,10 @@ def _places(graph: Graph) -> dict[Node, int]:
 
 def _step_config(step: Any, graph: Graph, place: dict[Node, int]) -> dict[str, Any]:
     calls = [node for node in step._inbound_nodes if node in place and not node.is_input]
-    return {
-        **registry.serialize_keras_object(step),
-        "name": step.name,
-        "inbound_nodes": [_call_config(node, place) for node in calls],
-    }
+    config = registry.serialize_keras_object(step)
+    config["name"] = step.name
+    config["inbound_nodes"] = [_call_config(node, place) for node in calls]
+    return config
 
 
 def _call_config(node: Node, place: dict[Node, int]) -> dict[str, Any]:
@@ -76,11 +75,12 @@ def functional_from_config(
     for node in config["layers"]:
         steps[node["name"]] = step = _step(node, custom_objects)
         calls += [(step, call) for call in node["inbound_nodes"]]
+    first = {name: _calls_elsewhere(step) for name, step in steps.items()}
     while calls:
         left: list[tuple[Any, dict[str, Any]]] = []
         for step, call in calls:
             waiting = any(step is other for other, _ in left)
-            if waiting or not _made(step, call, steps, custom_objects):
+            if waiting or not _made(step, call, (steps, first), custom_objects):
                 left.append((step, call))
         if len(left) == len(calls):
             names = sorted({step.name for step, _ in left})
@@ -89,7 +89,8 @@ def functional_from_config(
                 f"Received: layers that nothing leads to: {', '.join(names)}"
             )
         calls = left
-    ends = {which: _tensors(config[f"{which}_layers"], steps) for which in ("input", "output")}
+    places = (steps, first)
+    ends = {which: _tensors(config[f"{which}_layers"], places) for which in ("input", "output")}
     return cls(
         inputs=ends["input"], outputs=ends["output"], name=config.get("name"),
         trainable=config.get("trainable", True),
@@ -101,8 +102,19 @@ def _step(node: dict[str, Any], custom_objects: Mapping[str, Any] | None) -> Any
     module = node.get("module")
     if isinstance(module, str) and module.startswith(_OPERATIONS):
         static = registry.deserialize_keras_object(node["config"])
+        _check_data(node["class_name"], static)
         return FunctionCall(_operation(node["class_name"]), static, static.pop("name", None))
     return registry.deserialize_keras_object(node, custom_objects)
+
+
+def _check_data(name: str, arguments: Any) -> None:
+    """An error if there is something among the arguments that could be called."""
+    for value in flatten(arguments):
+        if callable(value):
+            raise TypeError(
+                f"operation '{name}' in a configuration takes tensors, arrays, numbers and "
+                f"strings. Received: {value!r}"
+            )
 
 
 def _operation(class_name: str) -> Any:
@@ -116,13 +128,19 @@ def _operation(class_name: str) -> Any:
     return known[class_name]
 
 
+def _calls_elsewhere(step: Any) -> int:
+    """How often a layer was called already, in models inside this one that share it."""
+    return sum(not node.is_input for node in step._inbound_nodes)
+
+
+_Steps = tuple[dict[str, Any], dict[str, int]]  # layers by name, and their calls elsewhere
+
+
 class _NotYet(Exception):
     """A tensor that a call needs is not there yet."""
 
 
-def _made(
-    step: Any, call: dict[str, Any], steps: dict[str, Any], custom: Mapping[str, Any] | None
-) -> bool:
+def _made(step: Any, call: dict[str, Any], steps: _Steps, custom: Mapping[str, Any] | None) -> bool:
     """Whether the call could be made."""
 
     def value(x: Any) -> Any:
@@ -142,27 +160,35 @@ def _made(
         args = [x if any_symbolic(x) or not isinstance(x, list) else tuple(x) for x in args]
     if kwargs.get("mask", 0) is None:  # which Keras writes for models inside models
         del kwargs["mask"]
+    if not any_symbolic(args, kwargs):
+        raise ValueError(
+            f"each call in a model must be on a tensor of it. Received: '{step.name}' called on "
+            f"{args} {kwargs}"
+        )
+    if isinstance(step, FunctionCall):
+        _check_data(step.name, args)
     step(*args, **kwargs)
     return True
 
 
-def _tensor(place: Any, steps: dict[str, Any]) -> KerasTensor:
+def _tensor(place: Any, steps: _Steps) -> KerasTensor:
     """The output of a layer's call: `[layer's name, number of the call, which output]`."""
     name, call, output = place
-    if name not in steps:
+    known, first = steps
+    if name not in known:
         raise ValueError(f"a model's calls must be on its own layers. Received: {place}")
-    nodes = steps[name]._inbound_nodes
+    nodes = known[name]._inbound_nodes[first[name] :]
     if not 0 <= call < len(nodes):
         raise _NotYet
     return nodes[call].output_tensors[output]
 
 
-def _tensors(places: Any, steps: dict[str, Any]) -> Any:
+def _tensors(places: Any, steps: _Steps) -> Any:
     if isinstance(places, dict):
         return {key: _tensors(item, steps) for key, item in places.items()}
     if isinstance(places, list | tuple) and places and isinstance(places[0], str):
         name, call, output = places
-        offset = 1 if getattr(steps.get(name), "functional", False) else 0
+        offset = 1 if getattr(steps[0].get(name), "functional", False) else 0
         try:
             return _tensor((name, call - offset, output), steps)
         except _NotYet:

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_ext import ops
 from cnn_ext.autograd import Tensor, as_array
 from cnn_ext.layers import Input
-from cnn_ext.layers.base import is_shape
+from cnn_ext.layers.shapes import is_shape
 from cnn_ext.models.graph import Graph, symbolic_leaves
 from cnn_ext.symbolic import KerasTensor, Operation, is_keras_tensor, node_of
 from cnn_ext.tree import flatten, is_nested, map_structure

@@ -10,11 +10,12 @@ from typing import Any
 from cnn_ext import registry
 from cnn_ext._errors import did_you_mean
 from cnn_ext.layers import Layer
-from cnn_ext.layers.base import map_shapes, without_batch
+from cnn_ext.layers.shapes import map_shapes, without_batch
 from cnn_ext.models.configuration import functional_config, functional_from_config
 from cnn_ext.models.functional import GraphOwner, graph_between
 from cnn_ext.models.graph import Graph
 from cnn_ext.saving import load_weights, save_model, save_weights
+from cnn_ext.saving.model_file import model_from_bytes, model_to_bytes
 from cnn_ext.symbolic import KerasTensor
 from cnn_ext.training import Trainer
 from cnn_ext.tree import map_structure
@@ -151,7 +152,10 @@ class Model(GraphOwner, Trainer, Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the model of: its layers and calls, if it is functional."""
-        return functional_config(self) if self.functional else super().get_config()
+        if self.functional:
+            return functional_config(self)
+        own = self._constructor_config() if type(self).get_config is Model.get_config else {}
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(
@@ -160,7 +164,13 @@ class Model(GraphOwner, Trainer, Layer):
         """A model from what `get_config` returned, with new weights."""
         if {"layers", "input_layers", "output_layers"} <= config.keys():
             return functional_from_config(cls, config, custom_objects)
+        if cls.get_config is Model.get_config:
+            return cls._from_arguments(config)
         return super().from_config(config)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are made of what a `.keras` file would hold, and as safely read."""
+        return model_from_bytes, (model_to_bytes(self),)
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as JSON, for `models.model_from_json`; keywords go to `json.dumps`."""

@@ -6,13 +6,16 @@ import numpy as np
 
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.geometry import sizes, spatial_rank
+from cnn_ext.ops.hints import Array, Size
 from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
 from cnn_ext.ops.linalg import along_axis
 from cnn_ext.ops.reduction import max
 
 
-def adaptive_average_pool(inputs, output_size, data_format=None):
+def adaptive_average_pool(
+    inputs: Array, output_size: Size, data_format: str | None = None
+) -> Array:
     """Mean over windows that give `output_size` (`keras.ops.adaptive_average_pool`).
 
     Args:
@@ -28,7 +31,7 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
     return _adaptive(_average_along, inputs, output_size, data_format)
 
 
-def adaptive_max_pool(inputs, output_size, data_format=None):
+def adaptive_max_pool(inputs: Array, output_size: Size, data_format: str | None = None) -> Array:
     """Maximum over windows that give `output_size` (`keras.ops.adaptive_max_pool`).
 
     Arguments are those of `adaptive_average_pool`.

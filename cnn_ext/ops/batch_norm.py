@@ -16,6 +16,7 @@ from cnn_ext import _kernels
 from cnn_ext.autograd import Tensor, as_array, primitive, remember
 from cnn_ext.ops.elementwise import is_float_array, square
 from cnn_ext.ops.functions import rsqrt
+from cnn_ext.ops.hints import Array
 from cnn_ext.ops.reduction import mean, sum
 
 PART = 1 << 15  # elements that are worked on at a time: 128 KB of float32
@@ -61,7 +62,9 @@ def _fusible(x: Any) -> bool:
 
 
 @primitive
-def normalize_batch(x, gamma, beta, *, epsilon, statistics):
+def normalize_batch(
+    x: Array, gamma: Array, beta: Array, *, epsilon: float, statistics: dict[str, Any]
+) -> Array:
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta with x's own mean and variance.
 
     Args:
@@ -163,7 +166,7 @@ normalize_batch.gradients(_by_x, _by_gamma, _by_beta)
 
 
 @primitive
-def scale_and_shift(x, factor, shift):
+def scale_and_shift(x: Array, factor: Array, shift: Array) -> Array:
     """x * factor + shift, where x is (.., channels), the others (channels,), in one pass."""
     if not _fusible(x) or np.shape(factor) != x.shape[-1:] or np.shape(shift) != x.shape[-1:]:
         return x * factor + shift

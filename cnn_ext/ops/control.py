@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from cnn_ext.autograd import Primitive, Tensor, as_array, remember
+from cnn_ext.ops.hints import Array
 from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.joining import stack
 
 
-def cond(pred, true_fn, false_fn):
+def cond(pred: Array, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
     """true_fn() if pred holds, else false_fn() (`keras.ops.cond`)."""
     return true_fn() if bool(as_array(pred)) else false_fn()
 
 
-def switch(index, branches, *operands):
+def switch(index: Array, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """branches[index](*operands), the index kept within the list (`keras.ops.switch`)."""
     return branches[min(max(int(as_array(index)), 0), len(branches) - 1)](*operands)
 
 
-def while_loop(cond, body, loop_vars, maximum_iterations=None):
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:
     """body's results put into body as long as cond holds (`keras.ops.while_loop`).
 
     loop_vars: a tuple or list, or one value, which cond and body then take by itself.
@@ -39,7 +46,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
     return state[0] if single else state
 
 
-def fori_loop(lower, upper, body_fun, init_val):
+def fori_loop(lower: Array, upper: Array, body_fun: Callable[..., Any], init_val: Any) -> Any:
     """body_fun(i, value) for each i from lower up to but without upper (`keras.ops.fori_loop`).
 
     >>> fori_loop(0, 4, lambda i, total: total + i, 10)
@@ -51,7 +58,14 @@ def fori_loop(lower, upper, body_fun, init_val):
     return value
 
 
-def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+def scan(
+    f: Callable[..., Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
     """`carry, y = f(carry, x)` for each x along the first axis; the last carry and the stacked ys
     (`keras.ops.scan`). xs may be an array, or a tuple, list or dict of arrays."""
     leaves = _leaves(xs)
@@ -65,7 +79,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     return carry, _stacked(ys[::-1] if reverse else ys)
 
 
-def map(f, xs):
+def map(f: Callable[..., Any], xs: Any) -> Any:
     """f of each part along the first axis, stacked (`keras.ops.map`).
 
     >>> import numpy as np
@@ -75,7 +89,7 @@ def map(f, xs):
     return scan(lambda _, x: (None, f(x)), None, xs)[1]
 
 
-def vectorized_map(function, elements):
+def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
     """f of each part along the first axis, stacked (`keras.ops.vectorized_map`)."""
     return map(function, elements)
 
@@ -88,7 +102,7 @@ def _mapped(f, tree):
     return None if tree is None else f(tree)
 
 
-def _leaves(tree) -> list[Any]:
+def _leaves(tree: Any) -> list[Any]:
     found: list[Any] = []
     _mapped(found.append, tree)
     return found
@@ -104,7 +118,7 @@ def _stacked(ys):
     return None if first is None else stack(ys)
 
 
-def custom_gradient(f):
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: f returns its value and a function that turns the value's gradient into those of
     its arguments (`keras.ops.custom_gradient`).
 

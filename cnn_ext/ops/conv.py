@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext import _kernels
+from cnn_ext._kernels import Geometry
 from cnn_ext.autograd import primitive
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.geometry import (
@@ -19,6 +20,7 @@ from cnn_ext.ops.geometry import (
     slide,
     window_geometry,
 )
+from cnn_ext.ops.hints import Array, Size
 from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.joining import pad
 from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
@@ -26,7 +28,7 @@ from cnn_ext.ops.shapes import expand_dims, reshape, squeeze
 
 
 @primitive
-def conv2d(x, weight, *, geometry):
+def conv2d(x: Array, weight: Array, *, geometry: Geometry) -> Array:
     """y of x (n, h, w, c_in) and weight (kh, kw, c_in / groups, c_out); see `conv`."""
     return _kernels.conv2d_forward(x, weight, geometry)
 
@@ -38,7 +40,7 @@ conv2d.gradients(
 
 
 @primitive
-def conv2d_backward_input(grad_y, weight, *, geometry):
+def conv2d_backward_input(grad_y: Array, weight: Array, *, geometry: Geometry) -> Array:
     """The gradient by x of a conv2d, for the gradient grad_y (n, oh, ow, c_out) by its y."""
     return _kernels.conv2d_backward_input(grad_y, weight, geometry)
 
@@ -50,7 +52,7 @@ conv2d_backward_input.gradients(
 
 
 @primitive
-def conv2d_backward_weight(x, grad_y, *, geometry):
+def conv2d_backward_weight(x: Array, grad_y: Array, *, geometry: Geometry) -> Array:
     """The gradient by weight of a conv2d, for the gradient grad_y (n, oh, ow, c_out) by its y."""
     return _kernels.conv2d_backward_weight(x, grad_y, geometry)
 
@@ -97,7 +99,14 @@ def kernel_rank(x_shape: Any, weight_shape: Any) -> int:
     return larger if 1 <= larger <= 3 else 2
 
 
-def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+def conv(
+    inputs: Array,
+    kernel: Array,
+    strides: Size = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Size = 1,
+) -> Array:
     """Convolution of sequences, images or volumes, with groups if the kernel has fewer input
     channels (`keras.ops.conv`).
 

@@ -8,20 +8,21 @@ from cnn_ext._kernels import Geometry
 from cnn_ext.ops.conv import check_kernel, conv2d_backward_input, kernel_rank
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.geometry import check_padding, padding_before, sizes
+from cnn_ext.ops.hints import Array, Size
 from cnn_ext.ops.indexing import getitem, scatter_add
 from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
 from cnn_ext.ops.shapes import expand_dims, reshape, squeeze
 
 
 def conv_transpose(
-    inputs,
-    kernel,
-    strides=1,
-    padding="valid",
-    output_padding=None,
-    data_format=None,
-    dilation_rate=1,
-):
+    inputs: Array,
+    kernel: Array,
+    strides: Size = 1,
+    padding: str = "valid",
+    output_padding: Size | None = None,
+    data_format: str | None = None,
+    dilation_rate: Size = 1,
+) -> Array:
     """Transposed convolution of sequences, images or volumes (`keras.ops.conv_transpose`).
 
     Args:
@@ -83,7 +84,7 @@ def _extra(output_padding: Any, rank: int) -> tuple[int | None, ...]:
     return tuple(output_padding)
 
 
-def _axes(lengths, windows, strides, padding, extras, dilations) -> list[dict[str, int]]:
+def _axes(lengths, windows, strides, padding, extras, dilations):
     """Along each axis: the result's size, the inputs' number, the window, and how it slides."""
     found = []
     for size, window, stride, extra, dilation in zip(

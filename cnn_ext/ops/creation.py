@@ -10,25 +10,26 @@ from cnn_ext import config
 from cnn_ext.autograd import Tensor, as_array
 from cnn_ext.ops.dtypes import common_dtype, tensor
 from cnn_ext.ops.elementwise import where
+from cnn_ext.ops.hints import Array, DType, Size
 from cnn_ext.ops.indexing import getitem, scatter_add
 
 
-def zeros(shape, dtype=None):
+def zeros(shape: Size, dtype: DType | None = None) -> np.ndarray:
     """An array of zeros, `config.floatx()` if no dtype is given (`keras.ops.zeros`)."""
     return np.zeros(_sizes(shape), dtype or config.floatx())
 
 
-def ones(shape, dtype=None):
+def ones(shape: Size, dtype: DType | None = None) -> np.ndarray:
     """An array of ones, `config.floatx()` if no dtype is given (`keras.ops.ones`)."""
     return np.ones(_sizes(shape), dtype or config.floatx())
 
 
-def full(shape, fill_value, dtype=None):
+def full(shape: Size, fill_value: Array, dtype: DType | None = None) -> np.ndarray:
     """An array of one number, `config.floatx()` if no dtype is given (`keras.ops.full`)."""
     return np.full(_sizes(shape), as_array(fill_value), dtype or config.floatx())
 
 
-def empty(shape, dtype=None):
+def empty(shape: Size, dtype: DType | None = None) -> np.ndarray:
     """An array of whatever the memory holds (`keras.ops.empty`)."""
     return np.empty(_sizes(shape), dtype or config.floatx())
 
@@ -37,31 +38,33 @@ def _sizes(shape):
     return tuple(int(n) for n in np.asarray(shape, dtype=int).reshape(-1))
 
 
-def zeros_like(x, dtype=None):
+def zeros_like(x: Array, dtype: DType | None = None) -> Array:
     """Zeros of x's shape and dtype (`keras.ops.zeros_like`)."""
     x = tensor(x)
     return np.zeros(x.shape, dtype or x.dtype)
 
 
-def ones_like(x, dtype=None):
+def ones_like(x: Array, dtype: DType | None = None) -> Array:
     """Ones of x's shape and dtype (`keras.ops.ones_like`)."""
     x = tensor(x)
     return np.ones(x.shape, dtype or x.dtype)
 
 
-def full_like(x, fill_value, dtype=None):
+def full_like(x: Array, fill_value: Array, dtype: DType | None = None) -> Array:
     """One number in x's shape and dtype (`keras.ops.full_like`)."""
     x = tensor(x)
     return np.full(x.shape, as_array(fill_value), dtype or x.dtype)
 
 
-def empty_like(x, dtype=None):
+def empty_like(x: Array, dtype: DType | None = None) -> Array:
     """Whatever the memory holds, in x's shape and dtype (`keras.ops.empty_like`)."""
     x = tensor(x)
     return np.empty(x.shape, dtype or x.dtype)
 
 
-def arange(start, stop=None, step=None, dtype=None):
+def arange(
+    start: Array, stop: Array | None = None, step: Array | None = None, dtype: DType | None = None
+) -> np.ndarray:
     """Numbers from start (0 if it is all that is given) up to but without stop
     (`keras.ops.arange`); int32 or `config.floatx()` by default.
 
@@ -75,45 +78,52 @@ def arange(start, stop=None, step=None, dtype=None):
     return np.arange(start, stop, 1 if step is None else step, dtype=dtype)
 
 
-def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+def linspace(
+    start: Array,
+    stop: Array,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DType | None = None,
+    axis: int = 0,
+) -> Any:
     """`num` numbers at equal steps from start to stop (`keras.ops.linspace`)."""
     if dtype is None:
         found = common_dtype(start, stop)
         dtype = found if found.kind == "f" else config.floatx()
-    made = np.linspace(as_array(start), as_array(stop), num, endpoint, retstep, axis=axis)
-    if retstep:
-        return made[0].astype(dtype), np.asarray(made[1], dtype)
-    return made.astype(dtype)
+    ends = as_array(start), as_array(stop)
+    made, step = np.linspace(*ends, num, endpoint, retstep=True, axis=axis)
+    return (made.astype(dtype), np.asarray(step, dtype)) if retstep else made.astype(dtype)
 
 
-def eye(N, M=None, k=0, dtype=None):
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DType | None = None) -> np.ndarray:
     """Zeros, and ones on the k-th diagonal of (N, M), M = N if None (`keras.ops.eye`)."""
     return np.eye(int(N), M, k, dtype or config.floatx())
 
 
-def identity(n, dtype=None):
+def identity(n: int, dtype: DType | None = None) -> np.ndarray:
     """The matrix (n, n) that changes nothing (`keras.ops.identity`)."""
     return eye(n, dtype=dtype)
 
 
-def tri(N, M=None, k=0, dtype=None):
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DType | None = None) -> np.ndarray:
     """Ones on and below the k-th diagonal of (N, M), zeros above (`keras.ops.tri`)."""
     return np.tri(int(N), M, k, dtype or config.floatx())
 
 
-def tril(x, k=0):
+def tril(x: Array, k: int = 0) -> Array:
     """x with zeros above the k-th diagonal of its last axes (`keras.ops.tril`)."""
     x = tensor(x)
     return where(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool), x, np.zeros((), x.dtype))
 
 
-def triu(x, k=0):
+def triu(x: Array, k: int = 0) -> Array:
     """x with zeros below the k-th diagonal of its last axes (`keras.ops.triu`)."""
     x = tensor(x)
     return where(np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool), np.zeros((), x.dtype), x)
 
 
-def diag(x, k=0):
+def diag(x: Array, k: int = 0) -> Array:
     """The k-th diagonal of a matrix, or zeros with x on it (`keras.ops.diag`)."""
     x = tensor(x)
     if len(x.shape) == 1:
@@ -124,19 +134,19 @@ def diag(x, k=0):
     return diagonal(x, k)
 
 
-def diagonal(x, offset=0, axis1=0, axis2=1):
+def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The diagonals in the plane of two axes, as a last axis (`keras.ops.diagonal`)."""
     x = tensor(x)
     numbers = np.arange(int(np.prod(x.shape, dtype=int))).reshape(x.shape)
     return getitem(x.reshape((-1,)), index=np.diagonal(numbers, offset, axis1, axis2).copy())
 
 
-def trace(x, offset=0, axis1=0, axis2=1):
+def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The sum of a diagonal (`keras.ops.trace`)."""
     return diagonal(x, offset, axis1, axis2).sum(axis=-1)
 
 
-def array(x, dtype=None):
+def array(x: Array, dtype: DType | None = None) -> Array:
     """x as an array or Tensor: Python floats become `config.floatx()`, integers int32
     (`keras.ops.array`)."""
     if hasattr(x, "shape"):
@@ -146,7 +156,9 @@ def array(x, dtype=None):
     return made.astype(np.int32) if small else made
 
 
-def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
+def convert_to_tensor(
+    x: Array, dtype: DType | None = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Tensor:
     """x as a Tensor; one stays what it is (`keras.ops.convert_to_tensor`)."""
     if sparse or ragged:
         raise ValueError(
@@ -157,43 +169,43 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     return Tensor(made) if isinstance(made, np.ndarray | np.generic) else made
 
 
-def convert_to_numpy(x):
+def convert_to_numpy(x: Array) -> np.ndarray:
     """x as a NumPy array (`keras.ops.convert_to_numpy`)."""
     return np.array(as_array(x))
 
 
-def is_tensor(x):
+def is_tensor(x: Any) -> bool:
     """Whether x is a Tensor (`keras.ops.is_tensor`)."""
     return isinstance(x, Tensor)
 
 
-def copy(x):
+def copy(x: Array) -> Array:
     """x itself, in memory of its own (`keras.ops.copy`)."""
     x = tensor(x)
     return np.array(x) if isinstance(x, np.ndarray) else x.reshape(x.shape)
 
 
-def stop_gradient(variable):
+def stop_gradient(variable: Array) -> Array:
     """The same value, through which no gradient passes (`keras.ops.stop_gradient`)."""
     return variable.detach() if isinstance(variable, Tensor) else tensor(variable)
 
 
-def shape(x):
+def shape(x: Array) -> tuple[int, ...]:
     """The shape of x, a tuple (`keras.ops.shape`)."""
     return tuple(tensor(x).shape)
 
 
-def size(x):
+def size(x: Array) -> int:
     """How many elements x has (`keras.ops.size`)."""
     return int(np.prod(tensor(x).shape, dtype=int))
 
 
-def ndim(x):
+def ndim(x: Array) -> int:
     """How many axes x has (`keras.ops.ndim`)."""
     return len(tensor(x).shape)
 
 
-def dtype(x):
+def dtype(x: Array) -> str:
     """The name of x's dtype (`keras.ops.dtype`)."""
     found: Any = tensor(x).dtype
     return np.dtype(found).name

@@ -5,11 +5,19 @@ from __future__ import annotations
 from cnn_ext.ops.conv import conv
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.geometry import check_images
+from cnn_ext.ops.hints import Array, Size
 from cnn_ext.ops.layout import is_channels_first
 from cnn_ext.ops.shapes import reshape
 
 
-def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+def depthwise_conv(
+    inputs: Array,
+    kernel: Array,
+    strides: Size = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Size = 1,
+) -> Array:
     """Convolution of each channel by itself (`keras.ops.depthwise_conv`).
 
     Args:
@@ -33,14 +41,14 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
 
 
 def separable_conv(
-    inputs,
-    depthwise_kernel,
-    pointwise_kernel,
-    strides=1,
-    padding="valid",
-    data_format=None,
-    dilation_rate=1,
-):
+    inputs: Array,
+    depthwise_kernel: Array,
+    pointwise_kernel: Array,
+    strides: Size = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Size = 1,
+) -> Array:
     """A depthwise convolution, then one of single pixels (`keras.ops.separable_conv`).
 
     Args:

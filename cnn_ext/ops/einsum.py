@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import string
+from typing import Any
 
 import numpy as np
 
 from cnn_ext.autograd import primitive
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.elementwise import multiply
+from cnn_ext.ops.hints import Array
 from cnn_ext.ops.shapes import reshape
 
 
@@ -42,7 +44,7 @@ def _gradient_of_each(index, g, y, *operands, terms, result):
 _einsum.gradient_of_each(_gradient_of_each)
 
 
-def einsum(subscripts, *operands, **kwargs):
+def einsum(subscripts: str, *operands: Array, **kwargs: Any) -> Array:
     """Sum of products by Einstein's notation (`keras.ops.einsum`).
 
     subscripts: a letter for each axis of each operand, "..." for more, then "->" and the axes of

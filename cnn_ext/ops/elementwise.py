@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from cnn_ext import _kernels
 from cnn_ext.autograd import as_array, primitive
 from cnn_ext.ops.dtypes import floats, is_whole, together
+from cnn_ext.ops.hints import Array, DType
 
 
-def is_float_array(*values):
+def is_float_array(*values: Any) -> bool:
     """Whether the kernels can take these values: arrays of one float dtype."""
     dtype = getattr(values[0], "dtype", None)
     return dtype in (np.float32, np.float64) and all(
@@ -20,7 +22,7 @@ def is_float_array(*values):
 
 
 @primitive
-def add(x1, x2):
+def add(x1: Array, x2: Array) -> Array:
     """x1 + x2 (`keras.ops.add`)."""
     return np.add(*together(x1, x2))
 
@@ -29,7 +31,7 @@ add.gradients(lambda g, y, x1, x2: g, lambda g, y, x1, x2: g)
 
 
 @primitive
-def subtract(x1, x2):
+def subtract(x1: Array, x2: Array) -> Array:
     """x1 - x2 (`keras.ops.subtract`)."""
     return np.subtract(*together(x1, x2))
 
@@ -38,7 +40,7 @@ subtract.gradients(lambda g, y, x1, x2: g, lambda g, y, x1, x2: negative(g))
 
 
 @primitive
-def multiply(x1, x2):
+def multiply(x1: Array, x2: Array) -> Array:
     """x1 * x2 (`keras.ops.multiply`)."""
     return np.multiply(*together(x1, x2))
 
@@ -47,7 +49,7 @@ multiply.gradients(lambda g, y, x1, x2: g * x2, lambda g, y, x1, x2: g * x1)
 
 
 @primitive
-def divide(x1, x2):
+def divide(x1: Array, x2: Array) -> Array:
     """x1 / x2 (`keras.ops.divide`)."""
     x1, x2 = together(x1, x2)
     if is_whole(x1) and is_whole(x2):
@@ -59,7 +61,7 @@ divide.gradients(lambda g, y, x1, x2: g / x2, lambda g, y, x1, x2: negative(g * 
 
 
 @primitive
-def power(x1, x2):
+def power(x1: Array, x2: Array) -> Array:
     """x1 to the power x2 (`keras.ops.power`); the gradient by x2 needs x1 >= 0."""
     return np.power(*together(x1, x2))
 
@@ -78,7 +80,7 @@ def _log_of_base(x, dtype):
 
 
 @primitive
-def negative(x):
+def negative(x: Array) -> Array:
     """-x (`keras.ops.negative`)."""
     return np.negative(x)
 
@@ -87,7 +89,7 @@ negative.gradients(lambda g, y, x: negative(g))
 
 
 @primitive
-def exp(x):
+def exp(x: Array) -> Array:
     """e to the power x (`keras.ops.exp`)."""
     return np.exp(floats(x))
 
@@ -96,7 +98,7 @@ exp.gradients(lambda g, y, x: g * y)
 
 
 @primitive
-def log(x):
+def log(x: Array) -> Array:
     """Natural logarithm (`keras.ops.log`)."""
     return np.log(floats(x))
 
@@ -105,7 +107,7 @@ log.gradients(lambda g, y, x: g / x)
 
 
 @primitive
-def log1p(x):
+def log1p(x: Array) -> Array:
     """log(1 + x), exact for small x (`keras.ops.log1p`)."""
     return np.log1p(floats(x))
 
@@ -114,7 +116,7 @@ log1p.gradients(lambda g, y, x: g / (x + 1))
 
 
 @primitive
-def sqrt(x):
+def sqrt(x: Array) -> Array:
     """Square root (`keras.ops.sqrt`)."""
     return np.sqrt(floats(x))
 
@@ -123,7 +125,7 @@ sqrt.gradients(lambda g, y, x: g * 0.5 / y)
 
 
 @primitive
-def square(x):
+def square(x: Array) -> Array:
     """x * x (`keras.ops.square`)."""
     return np.square(x)
 
@@ -132,7 +134,7 @@ square.gradients(lambda g, y, x: g * (x * 2))
 
 
 @primitive
-def absolute(x):
+def absolute(x: Array) -> Array:
     """Absolute value (`keras.ops.absolute`); gradient 0 at 0."""
     return np.absolute(x)
 
@@ -141,7 +143,7 @@ absolute.gradients(lambda g, y, x: g * sign(x))
 
 
 @primitive
-def sign(x):
+def sign(x: Array) -> Array:
     """-1, 0 or 1 (`keras.ops.sign`); no gradient passes."""
     return np.sign(x)
 
@@ -150,7 +152,7 @@ sign.gradients(None)
 
 
 @primitive
-def tanh(x):
+def tanh(x: Array) -> Array:
     """Hyperbolic tangent (`keras.ops.tanh`)."""
     return np.tanh(floats(x))
 
@@ -159,7 +161,7 @@ tanh.gradients(lambda g, y, x: g * (1 - y * y))
 
 
 @primitive
-def sigmoid(x):
+def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), without overflow (`keras.ops.sigmoid`)."""
     x = floats(x)
     z = np.exp(-np.abs(x))
@@ -170,7 +172,7 @@ sigmoid.gradients(lambda g, y, x: g * (y * (1 - y)))
 
 
 @primitive
-def softplus(x):
+def softplus(x: Array) -> Array:
     """log(1 + exp(x)), without overflow (`keras.ops.softplus`)."""
     x = floats(x)
     return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
@@ -180,7 +182,7 @@ softplus.gradients(lambda g, y, x: g * sigmoid(x))
 
 
 @primitive
-def relu(x):
+def relu(x: Array) -> Array:
     """max(x, 0) (`keras.ops.relu`); gradient 0 at 0. A NaN stays a NaN."""
     return _kernels.relu_forward(x) if is_float_array(x) else np.maximum(x, 0)
 
@@ -189,7 +191,7 @@ relu.gradients(lambda g, y, x: relu_backward(g, y=as_array(y)))
 
 
 @primitive
-def relu_backward(grad_y, *, y):
+def relu_backward(grad_y: Array, *, y: Array) -> Array:
     """grad_y where the array y > 0, else 0: the gradient by x of y = relu(x)."""
     grad_y = np.asarray(grad_y)
     return _kernels.relu_backward(grad_y, np.asarray(y, grad_y.dtype))
@@ -199,7 +201,7 @@ relu_backward.gradients(lambda g, result, grad_y, y: relu_backward(g, y=y))
 
 
 @primitive
-def add_bias(x, bias):
+def add_bias(x: Array, bias: Array) -> Array:
     """x (.., channels) + bias (channels,)."""
     return _kernels.add_bias(x, bias) if is_float_array(x, bias) else np.add(x, bias)
 
@@ -208,7 +210,7 @@ add_bias.gradients(lambda g, y, x, bias: g, lambda g, y, x, bias: column_sum(g))
 
 
 @primitive
-def column_sum(x):
+def column_sum(x: Array) -> Array:
     """The sum of x (.., channels) over all axes but the last: the gradient by a bias."""
     return _kernels.column_sum(x)
 
@@ -217,7 +219,7 @@ column_sum.gradients(lambda g, y, x: g + np.zeros(x.shape, x.dtype))
 
 
 @primitive
-def maximum(x1, x2):
+def maximum(x1: Array, x2: Array) -> Array:
     """The larger of each pair (`keras.ops.maximum`); the gradient of equals goes to x1."""
     return np.maximum(*together(x1, x2))
 
@@ -226,7 +228,7 @@ maximum.gradients(lambda g, y, x1, x2: g * (x1 >= x2), lambda g, y, x1, x2: g * 
 
 
 @primitive
-def minimum(x1, x2):
+def minimum(x1: Array, x2: Array) -> Array:
     """The smaller of each pair (`keras.ops.minimum`); the gradient of equals goes to x1."""
     return np.minimum(*together(x1, x2))
 
@@ -235,7 +237,7 @@ minimum.gradients(lambda g, y, x1, x2: g * (x1 <= x2), lambda g, y, x1, x2: g * 
 
 
 @primitive
-def clip(x, *, x_min, x_max):
+def clip(x: Array, *, x_min: Array, x_max: Array) -> Array:
     """x within [x_min, x_max] (`keras.ops.clip`); gradient 1 inside and at the limits, else 0."""
     return np.clip(x, x_min, x_max)
 
@@ -244,7 +246,7 @@ clip.gradients(lambda g, y, x, x_min, x_max: g * ((x >= x_min) & (x <= x_max)))
 
 
 @primitive
-def where(condition, x1=None, x2=None):
+def where(condition: Array, x1: Array | None = None, x2: Array | None = None) -> Array:
     """x1 where the condition holds, else x2 (`keras.ops.where`).
 
     With the condition alone: the indices where it holds, an array for each axis.
@@ -262,7 +264,7 @@ where.gradients(
 
 
 @primitive
-def cast(x, *, dtype):
+def cast(x: Array, *, dtype: DType) -> Array:
     """x in another dtype (`keras.ops.cast`)."""
     return np.asarray(x).astype(dtype)
 
@@ -271,7 +273,9 @@ cast.gradients(lambda g, y, x, dtype: g)
 
 
 @primitive
-def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
+def nan_to_num(
+    x: Array, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Array:
     """x with numbers for NaN and infinity, the largest ones for None (`keras.ops.nan_to_num`)."""
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
@@ -279,13 +283,13 @@ def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
 nan_to_num.gradients(lambda g, y, x, **_: where(np.isfinite(as_array(x)), g, 0.0))
 
 
-def divide_no_nan(x1, x2):
+def divide_no_nan(x1: Array, x2: Array) -> Array:
     """x1 / x2, and 0 where x2 is 0 (`keras.ops.divide_no_nan`)."""
     zero = equal_to_zero(x2)
     return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
 
 
-def equal_to_zero(x):
+def equal_to_zero(x: Array) -> np.ndarray:
     """Whether each element is 0, as an array."""
     return as_array(x) == 0
 

@@ -11,10 +11,11 @@ import numpy as np
 from cnn_ext.autograd import primitive
 from cnn_ext.ops.dtypes import floats, together
 from cnn_ext.ops.elementwise import exp, negative, square
+from cnn_ext.ops.hints import Array
 
 
 @primitive
-def expm1(x):
+def expm1(x: Array) -> Array:
     """exp(x) - 1, exact for small x (`keras.ops.expm1`)."""
     return np.expm1(floats(x))
 
@@ -23,7 +24,7 @@ expm1.gradients(lambda g, y, x: g * (y + 1))
 
 
 @primitive
-def exp2(x):
+def exp2(x: Array) -> Array:
     """2 to the power x (`keras.ops.exp2`)."""
     return np.exp2(floats(x))
 
@@ -32,7 +33,7 @@ exp2.gradients(lambda g, y, x: g * y * math.log(2))
 
 
 @primitive
-def log2(x):
+def log2(x: Array) -> Array:
     """Logarithm to base 2 (`keras.ops.log2`)."""
     return np.log2(floats(x))
 
@@ -41,7 +42,7 @@ log2.gradients(lambda g, y, x: g / (x * math.log(2)))
 
 
 @primitive
-def log10(x):
+def log10(x: Array) -> Array:
     """Logarithm to base 10 (`keras.ops.log10`)."""
     return np.log10(floats(x))
 
@@ -50,7 +51,7 @@ log10.gradients(lambda g, y, x: g / (x * math.log(10)))
 
 
 @primitive
-def rsqrt(x):
+def rsqrt(x: Array) -> Array:
     """1 / sqrt(x) (`keras.ops.rsqrt`)."""
     return 1 / np.sqrt(floats(x))
 
@@ -59,7 +60,7 @@ rsqrt.gradients(lambda g, y, x: g * (y * y * y * -0.5))
 
 
 @primitive
-def reciprocal(x):
+def reciprocal(x: Array) -> Array:
     """1 / x (`keras.ops.reciprocal`)."""
     return np.reciprocal(floats(x))
 
@@ -68,7 +69,7 @@ reciprocal.gradients(lambda g, y, x: negative(g * square(y)))
 
 
 @primitive
-def sin(x):
+def sin(x: Array) -> Array:
     """Sine of x in radians (`keras.ops.sin`)."""
     return np.sin(floats(x))
 
@@ -77,7 +78,7 @@ sin.gradients(lambda g, y, x: g * cos(x))
 
 
 @primitive
-def cos(x):
+def cos(x: Array) -> Array:
     """Cosine of x in radians (`keras.ops.cos`)."""
     return np.cos(floats(x))
 
@@ -86,7 +87,7 @@ cos.gradients(lambda g, y, x: negative(g * sin(x)))
 
 
 @primitive
-def tan(x):
+def tan(x: Array) -> Array:
     """Tangent of x in radians (`keras.ops.tan`)."""
     return np.tan(floats(x))
 
@@ -95,7 +96,7 @@ tan.gradients(lambda g, y, x: g * (1 + y * y))
 
 
 @primitive
-def arcsin(x):
+def arcsin(x: Array) -> Array:
     """The angle with this sine, in radians (`keras.ops.arcsin`)."""
     return np.arcsin(floats(x))
 
@@ -104,7 +105,7 @@ arcsin.gradients(lambda g, y, x: g * rsqrt(1 - x * x))
 
 
 @primitive
-def arccos(x):
+def arccos(x: Array) -> Array:
     """The angle with this cosine, in radians (`keras.ops.arccos`)."""
     return np.arccos(floats(x))
 
@@ -113,7 +114,7 @@ arccos.gradients(lambda g, y, x: negative(g * rsqrt(1 - x * x)))
 
 
 @primitive
-def arctan(x):
+def arctan(x: Array) -> Array:
     """The angle with this tangent, in radians (`keras.ops.arctan`)."""
     return np.arctan(floats(x))
 
@@ -122,7 +123,7 @@ arctan.gradients(lambda g, y, x: g / (1 + x * x))
 
 
 @primitive
-def arctan2(x1, x2):
+def arctan2(x1: Array, x2: Array) -> Array:
     """The angle of the point (x2, x1), in radians (`keras.ops.arctan2`)."""
     return np.arctan2(*map(floats, together(x1, x2)))
 
@@ -134,7 +135,7 @@ arctan2.gradients(
 
 
 @primitive
-def sinh(x):
+def sinh(x: Array) -> Array:
     """Hyperbolic sine (`keras.ops.sinh`)."""
     return np.sinh(floats(x))
 
@@ -143,7 +144,7 @@ sinh.gradients(lambda g, y, x: g * cosh(x))
 
 
 @primitive
-def cosh(x):
+def cosh(x: Array) -> Array:
     """Hyperbolic cosine (`keras.ops.cosh`)."""
     return np.cosh(floats(x))
 
@@ -152,7 +153,7 @@ cosh.gradients(lambda g, y, x: g * sinh(x))
 
 
 @primitive
-def arcsinh(x):
+def arcsinh(x: Array) -> Array:
     """Inverse of sinh (`keras.ops.arcsinh`)."""
     return np.arcsinh(floats(x))
 
@@ -161,7 +162,7 @@ arcsinh.gradients(lambda g, y, x: g * rsqrt(x * x + 1))
 
 
 @primitive
-def arccosh(x):
+def arccosh(x: Array) -> Array:
     """Inverse of cosh, for x >= 1 (`keras.ops.arccosh`)."""
     return np.arccosh(floats(x))
 
@@ -170,7 +171,7 @@ arccosh.gradients(lambda g, y, x: g * rsqrt(x * x - 1))
 
 
 @primitive
-def arctanh(x):
+def arctanh(x: Array) -> Array:
     """Inverse of tanh (`keras.ops.arctanh`)."""
     return np.arctanh(floats(x))
 
@@ -179,7 +180,7 @@ arctanh.gradients(lambda g, y, x: g / (1 - x * x))
 
 
 @primitive
-def erf(x):
+def erf(x: Array) -> Array:
     """Error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x (`keras.ops.erf`).
 
     By Taylor's series around the nearest of nodes 1/16 apart, which 9 terms of float64 (5 of

@@ -9,17 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 from cnn_ext import _kernels
+from cnn_ext._kernels import Geometry
 from cnn_ext.autograd import as_array, primitive, remember
 from cnn_ext.ops.conv import conv2d, conv_geometry
 from cnn_ext.ops.elementwise import column_sum, relu_backward
 from cnn_ext.ops.geometry import pair
+from cnn_ext.ops.hints import Array, Size
 from cnn_ext.ops.pooling import max_pool2d_gather, pool_geometry
 
 DEAD = 255
 
 
 @primitive
-def conv2d_relu_pool(x, weight, bias, *, geometry, window):
+def conv2d_relu_pool(
+    x: Array, weight: Array, bias: Array, *, geometry: Geometry, window: tuple[int, int]
+) -> Array:
     """max_pool2d of relu(conv2d(x, weight) + bias), windows side by side; `conv_relu_max_pool`."""
     y, code = _kernels.conv2d_relu_pool_forward(x, weight, bias, geometry, *window)
     return remember(y, code=code)
@@ -33,7 +37,9 @@ conv2d_relu_pool.gradients(
 
 
 @primitive
-def conv2d_relu_pool_backward_input(grad_y, weight, *, code, geometry, window):
+def conv2d_relu_pool_backward_input(
+    grad_y: Array, weight: Array, *, code: np.ndarray, geometry: Geometry, window: tuple[int, int]
+) -> Array:
     """The gradient by x of a conv2d_relu_pool, for the gradient grad_y by its y."""
     return _kernels.conv2d_relu_pool_backward_input(grad_y, code, weight, geometry, *window)
 
@@ -45,7 +51,9 @@ conv2d_relu_pool_backward_input.gradients(
 
 
 @primitive
-def conv2d_relu_pool_backward_weight(x, grad_y, *, code, geometry, window):
+def conv2d_relu_pool_backward_weight(
+    x: Array, grad_y: Array, *, code: np.ndarray, geometry: Geometry, window: tuple[int, int]
+) -> Array:
     """The gradient by weight of a conv2d_relu_pool, for the gradient grad_y by its y."""
     return _kernels.conv2d_relu_pool_backward_weight(x, grad_y, code, geometry, *window)
 
@@ -68,8 +76,14 @@ def _conv2d_at_maxima(x, weight, *, code, geometry, window):
 
 
 def conv_relu_max_pool(
-    inputs, kernel, bias, pool_size=2, strides=1, padding="valid", dilation_rate=1
-):
+    inputs: Array,
+    kernel: Array,
+    bias: Array,
+    pool_size: Size = 2,
+    strides: Size = 1,
+    padding: str = "valid",
+    dilation_rate: Size = 1,
+) -> Array:
     """`max_pool(relu(conv(inputs, kernel, strides, padding) + bias), pool_size)` in one.
 
     The same numbers, forward and backward, in less time and memory than the parts take.

@@ -9,10 +9,11 @@ import numpy as np
 
 from cnn_ext.autograd import Tensor, as_array, primitive
 from cnn_ext.ops.dtypes import tensor
+from cnn_ext.ops.hints import Array, Size
 
 
 @primitive
-def getitem(x, *, index):
+def getitem(x: Array, *, index: Any) -> Array:
     """x[index], with slices, numbers, masks and arrays of numbers."""
     return x[index]
 
@@ -21,7 +22,7 @@ getitem.gradients(lambda g, y, x, index: scatter_add(g, index=index, shape=x.sha
 
 
 @primitive
-def scatter_add(x, *, index, shape):
+def scatter_add(x: Array, *, index: Any, shape: Size) -> Array:
     """Zeros of `shape` with x added at `index`, repeatedly where an element is named repeatedly."""
     result = np.zeros(shape, x.dtype)
     if _is_basic(index):
@@ -34,7 +35,7 @@ def scatter_add(x, *, index, shape):
 scatter_add.gradients(lambda g, y, x, index, shape: getitem(g, index=index))
 
 
-def _is_basic(index) -> bool:
+def _is_basic(index: Any) -> bool:
     """Whether no element can be named twice: numbers, slices, None and ..., but no arrays."""
     parts = index if isinstance(index, tuple) else (index,)
     return builtins.all(
@@ -49,7 +50,7 @@ def index_of(index: Any) -> Any:
     return index.data if isinstance(index, Tensor) else index
 
 
-def get_item(x, key):
+def get_item(x: Array, key: Any) -> Array:
     """x[key] (`keras.ops.get_item`)."""
     return getitem(tensor(x), index=index_of(key))
 
@@ -71,7 +72,7 @@ _put.gradients(
 )
 
 
-def take(x, indices, axis=None):
+def take(x: Array, indices: Array, axis: int | None = None) -> Array:
     """The elements of x at `indices` along an axis, of all in a row for None (`keras.ops.take`).
 
     >>> import numpy as np
@@ -90,7 +91,7 @@ def take(x, indices, axis=None):
     return getitem(x, index=(builtins.slice(None),) * (axis % len(x.shape)) + (places,))
 
 
-def take_along_axis(x, indices, axis=None):
+def take_along_axis(x: Array, indices: Array, axis: int | None = None) -> Array:
     """The elements of x at `indices` along an axis, of all in a row for None
     (`keras.ops.take_along_axis`).
 
@@ -112,7 +113,7 @@ def take_along_axis(x, indices, axis=None):
     return getitem(x, index=tuple(index))
 
 
-def slice(inputs, start_indices, shape):
+def slice(inputs: Array, start_indices: Array, shape: Size) -> Array:
     """The part of `shape` that begins at `start_indices` (`keras.ops.slice`); -1 is the rest.
 
     >>> import numpy as np
@@ -124,7 +125,7 @@ def slice(inputs, start_indices, shape):
     return getitem(inputs, index=_box("slice", inputs.shape, start_indices, shape))
 
 
-def slice_update(inputs, start_indices, updates):
+def slice_update(inputs: Array, start_indices: Array, updates: Array) -> Array:
     """inputs with the updates at `start_indices` (`keras.ops.slice_update`)."""
     inputs, updates = tensor(inputs), tensor(updates)
     index = _box("slice_update", inputs.shape, start_indices, updates.shape)
@@ -157,7 +158,7 @@ def _points(indices):
     return tuple(np.moveaxis(as_array(indices), -1, 0))
 
 
-def scatter(indices, values, shape):
+def scatter(indices: Array, values: Array, shape: Size) -> Array:
     """Zeros of `shape` with values added at indices (..., axes) (`keras.ops.scatter`).
 
     >>> import numpy as np
@@ -169,7 +170,9 @@ def scatter(indices, values, shape):
     return scatter_add(tensor(values), index=_points(indices), shape=sizes)
 
 
-def scatter_update(inputs, indices, updates, reduction=None):
+def scatter_update(
+    inputs: Array, indices: Array, updates: Array, reduction: str | None = None
+) -> Array:
     """inputs with updates at indices (n, axes), or added there for reduction="add"
     (`keras.ops.scatter_update`)."""
     inputs, updates, index = tensor(inputs), tensor(updates), _points(indices)

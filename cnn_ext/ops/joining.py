@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cnn_ext.autograd import as_array, primitive
 from cnn_ext.config import one_of
 from cnn_ext.ops.dtypes import tensor
+from cnn_ext.ops.hints import Array, Size
 from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.shapes import expand_dims, reshape, squeeze
 
@@ -26,32 +29,32 @@ def _part_of(index, g, y, *xs, axis):
 _concatenate.gradient_of_each(_part_of)
 
 
-def concatenate(xs, axis=0):
+def concatenate(xs: Sequence[Array], axis: int = 0) -> Array:
     """Arrays joined along an axis that they have (`keras.ops.concatenate`)."""
     return _concatenate(*map(tensor, xs), axis=axis)
 
 
-def append(x1, x2, axis=None):
+def append(x1: Array, x2: Array, axis: int | None = None) -> Array:
     """x2 behind x1 along an axis, all in a row for None (`keras.ops.append`)."""
     if axis is None:
         return concatenate([reshape(tensor(x), newshape=(-1,)) for x in (x1, x2)])
     return concatenate([x1, x2], axis)
 
 
-def stack(x, axis=0):
+def stack(x: Sequence[Array], axis: int = 0) -> Array:
     """Arrays of one shape joined along a new axis (`keras.ops.stack`)."""
     parts = [tensor(part) for part in x]
     rank = len(parts[0].shape) + 1
     return _concatenate(*(expand_dims(part, axis % rank) for part in parts), axis=axis % rank)
 
 
-def hstack(xs):
+def hstack(xs: Sequence[Array]) -> Array:
     """Arrays side by side: along the second axis, vectors in a row (`keras.ops.hstack`)."""
     parts = [_at_least(tensor(x), 1) for x in xs]
     return concatenate(parts, axis=0 if len(parts[0].shape) == 1 else 1)
 
 
-def vstack(xs):
+def vstack(xs: Sequence[Array]) -> Array:
     """Arrays below each other: along the first axis, vectors as rows (`keras.ops.vstack`)."""
     return concatenate([_at_least(tensor(x), 2) for x in xs], axis=0)
 
@@ -61,7 +64,7 @@ def _at_least(x, rank):
     return reshape(x, newshape=(1,) * missing + tuple(x.shape)) if missing > 0 else x
 
 
-def split(x, indices_or_sections, axis=0):
+def split(x: Array, indices_or_sections: Size, axis: int = 0) -> list[Array]:
     """x in equal parts, or cut before each index (`keras.ops.split`); a list.
 
     >>> import numpy as np
@@ -85,7 +88,7 @@ def split(x, indices_or_sections, axis=0):
     return [getitem(x, index=(*before, slice(*pair))) for pair in ends]
 
 
-def unstack(x, num=None, axis=0):
+def unstack(x: Array, num: int | None = None, axis: int = 0) -> list[Array]:
     """The parts of x along an axis, which they lack (`keras.ops.unstack`); a list."""
     x = tensor(x)
     size = x.shape[axis]
@@ -97,7 +100,7 @@ def unstack(x, num=None, axis=0):
     return [squeeze(part, axis) for part in split(x, size, axis)] if size else []
 
 
-def meshgrid(*x, indexing="xy"):
+def meshgrid(*x: Array, indexing: str = "xy") -> list[Array]:
     """The coordinates of a grid's points from those along its axes (`keras.ops.meshgrid`).
 
     indexing: `"xy"`, the second axis of the result for the first vector, or `"ij"`.
@@ -137,7 +140,12 @@ def _inside(shape, pad_width):
     return tuple(slice(before, before + n) for n, (before, _) in zip(shape, pad_width, strict=True))
 
 
-def pad(x, pad_width, mode="constant", constant_values=None):
+def pad(
+    x: Array,
+    pad_width: Size | Sequence[Size],
+    mode: str = "constant",
+    constant_values: float | None = None,
+) -> Array:
     """x with more elements before and behind along each axis (`keras.ops.pad`).
 
     Args:
@@ -164,7 +172,8 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     for axis, (before, behind) in enumerate(width):
         if before or behind:
             _check_mirror(mode, x.shape[axis], max(before, behind), axis)
-            places = np.pad(np.arange(x.shape[axis]), (before, behind), mode)
+            places = np.arange(x.shape[axis])
+            places = np.pad(places, (before, behind), mode)  # type: ignore[call-overload]
             x = getitem(x, index=(slice(None),) * axis + (places,))
     return x
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from cnn_ext import _kernels
 from cnn_ext.autograd import primitive
 from cnn_ext.ops.dtypes import floats, tensor, together
 from cnn_ext.ops.elementwise import absolute, is_float_array, power, sqrt, square
+from cnn_ext.ops.hints import Array, Axes
 from cnn_ext.ops.reduction import axes_of, max, min, sum
 from cnn_ext.ops.shapes import expand_dims, reshape, squeeze, transpose
 
@@ -40,7 +43,7 @@ def _by_x2(g, y, x1, x2, transpose_x1=False, transpose_x2=False):
 _matmul.gradients(_by_x1, _by_x2)
 
 
-def matmul(x1, x2):
+def matmul(x1: Array, x2: Array) -> Array:
     """Matrix product over the last two axes, the others broadcast (`keras.ops.matmul`).
 
     x1: (..., m, k) or (k,); x2: (..., k, n) or (k,). Returns (..., m, n) without the axes that a
@@ -69,7 +72,7 @@ def matmul(x1, x2):
     return squeeze(y, lacking) if lacking else y
 
 
-def along_axis(matrix, x, axis):
+def along_axis(matrix: np.ndarray, x: Array, axis: int) -> Array:
     """matrix (m, n) applied along an axis of x that has n elements, which then has m."""
     shape = x.shape
     before, behind = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
@@ -79,7 +82,7 @@ def along_axis(matrix, x, axis):
     return reshape(y, newshape=(*shape[:axis], matrix.shape[0], *shape[axis + 1 :]))
 
 
-def dot(x1, x2):
+def dot(x1: Array, x2: Array) -> Array:
     """Product over the last axis of x1 and the second last (or only) one of x2
     (`keras.ops.dot`)."""
     x1, x2 = tensor(x1), tensor(x2)
@@ -88,19 +91,19 @@ def dot(x1, x2):
     return tensordot(x1, x2, axes=([-1], [-2 if len(x2.shape) > 1 else -1]))
 
 
-def inner(x1, x2):
+def inner(x1: Array, x2: Array) -> Array:
     """Product over the last axes of both (`keras.ops.inner`)."""
     x1, x2 = tensor(x1), tensor(x2)
     return x1 * x2 if not x1.shape or not x2.shape else tensordot(x1, x2, axes=([-1], [-1]))
 
 
-def outer(x1, x2):
+def outer(x1: Array, x2: Array) -> Array:
     """The product of each element of x1 with each of x2, (x1.size, x2.size)
     (`keras.ops.outer`)."""
     return reshape(tensor(x1), newshape=(-1, 1)) * reshape(tensor(x2), newshape=(1, -1))
 
 
-def tensordot(x1, x2, axes=2):
+def tensordot(x1: Array, x2: Array, axes: int | Sequence[Any] = 2) -> Array:
     """Product over several axes (`keras.ops.tensordot`).
 
     axes: how many at the end of x1 and the start of x2, or a list for each.
@@ -128,7 +131,9 @@ def tensordot(x1, x2, axes=2):
     return reshape(matmul(left, right), newshape=shape)
 
 
-def norm(x, ord=None, axis=None, keepdims=False):
+def norm(
+    x: Array, ord: float | str | None = None, axis: Axes | None = None, keepdims: bool = False
+) -> Array:
     """Norm of vectors, or of matrices for a pair of axes (`keras.ops.norm`).
 
     ord: None or 2 (vectors) for the root of the sum of squares, "fro" the same for matrices, 1,
@@ -153,7 +158,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
         raise ValueError(
             f"norm: ord of matrices must be None, 'fro', 1, -1, inf or -inf. Received: ord={ord!r}"
         )
-    rows, columns = axes if axis is None else [i % len(x.shape) for i in axis]
+    rows, columns = [i % len(x.shape) for i in axis] if isinstance(axis, tuple | list) else axes
     summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)
     largest = max if ord > 0 else min
     y = largest(sum(absolute(x), axis=summed, keepdims=True), axis=other, keepdims=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cnn_ext import config
@@ -9,12 +11,15 @@ from cnn_ext.autograd import Tensor, as_array
 from cnn_ext.ops.activation import log_softmax
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.elementwise import clip, log, negative, softplus
+from cnn_ext.ops.hints import Array, DType
 from cnn_ext.ops.indexing import take_along_axis
 from cnn_ext.ops.reduction import sum
 from cnn_ext.ops.shapes import squeeze
 
 
-def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
+def one_hot(
+    x: Array, num_classes: int, axis: int = -1, dtype: DType | None = None, sparse: bool = False
+) -> Array:
     """Zeros with a one at each label; labels out of range give zeros (`keras.ops.one_hot`).
 
     x: integers of any shape; returns their shape with an axis of num_classes put in at `axis`, in
@@ -32,7 +37,14 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     return (np.expand_dims(labels, axis) == places).astype(dtype or config.floatx())
 
 
-def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
+def multi_hot(
+    inputs: Array,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: DType | None = None,
+    sparse: bool = False,
+    **kwargs: Any,
+) -> Array:
     """Zeros with ones at all labels of a sample (`keras.ops.multi_hot`).
 
     inputs: integers (labels,) or (batch, labels); returns (num_classes,) or (batch, num_classes).
@@ -76,7 +88,9 @@ def check_labels(labels: np.ndarray, num_classes: int) -> None:
         )
 
 
-def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+def sparse_categorical_crossentropy(
+    target: Array, output: Array, from_logits: bool = False, axis: int = -1
+) -> Array:
     """-log of the probability of each label (`keras.ops.sparse_categorical_crossentropy`).
 
     Args:
@@ -107,7 +121,9 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return negative(squeeze(chosen, -1))
 
 
-def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+def categorical_crossentropy(
+    target: Array, output: Array, from_logits: bool = False, axis: int = -1
+) -> Array:
     """-sum(target * log(output)) along an axis (`keras.ops.categorical_crossentropy`).
 
     Args:
@@ -126,7 +142,7 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return negative(sum(target * log(_clipped(normalised)), axis=axis))
 
 
-def binary_crossentropy(target, output, from_logits=False):
+def binary_crossentropy(target: Array, output: Array, from_logits: bool = False) -> Array:
     """-target log(output) - (1 - target) log(1 - output) (`keras.ops.binary_crossentropy`).
 
     target and output (or logits) have the same shape, which is the result's.
@@ -139,7 +155,7 @@ def binary_crossentropy(target, output, from_logits=False):
     return negative(target * log(p) + (1 - target) * log(1 - p))
 
 
-def logits_of(output, from_logits):
+def logits_of(output: Array, from_logits: bool) -> tuple[Array, bool]:
     """The logits that a softmax or sigmoid activation was computed from, if it says so."""
     logits = getattr(output, "_keras_logits", None) if isinstance(output, Tensor) else None
     return (output, from_logits) if logits is None else (logits, True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from cnn_ext import config
 from cnn_ext.autograd import as_array
 from cnn_ext.ops.dtypes import floats, tensor
 from cnn_ext.ops.elementwise import absolute, log, maximum, minimum, power, square
 from cnn_ext.ops.functions import rsqrt
+from cnn_ext.ops.hints import Array, Axes
 from cnn_ext.ops.reduction import axes_of, mean, sum
 from cnn_ext.ops.shapes import reshape, squeeze
 
 
-def moments(x, axes, keepdims=False, synchronized=False):
+def moments(
+    x: Array, axes: Axes, keepdims: bool = False, synchronized: bool = False
+) -> tuple[Array, Array]:
     """Mean and variance over axes (`keras.ops.moments`); `synchronized` has no effect on one
     machine.
 
@@ -30,7 +34,15 @@ def moments(x, axes, keepdims=False, synchronized=False):
     return squeeze(average, axes), squeeze(variance, axes)
 
 
-def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
+def batch_normalization(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    axis: int,
+    offset: Array | None = None,
+    scale: Array | None = None,
+    epsilon: float = 1e-3,
+) -> Array:
     """(x - mean) / sqrt(variance + epsilon) * scale + offset (`keras.ops.batch_normalization`).
 
     Args:
@@ -65,7 +77,14 @@ def _along(shape, axes):
     return tuple(n if i in axes else 1 for i, n in enumerate(shape))
 
 
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+def layer_normalization(
+    x: Array,
+    gamma: Array | None = None,
+    beta: Array | None = None,
+    axis: Axes = -1,
+    epsilon: float | None = None,
+    **kwargs: Any,
+) -> Array:
     """x with mean 0 and variance 1 along axes, times gamma, plus beta
     (`keras.ops.layer_normalization`).
 
@@ -79,7 +98,7 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
             f"beta, axis, epsilon. Received: {kwargs}"
         )
     x = floats(x)
-    axes = sorted(axis) if isinstance(axis, list | tuple) else [axis]
+    axes: list[Any] = sorted(axis) if isinstance(axis, list | tuple) else [axis]
     average, variance = moments(x, axes=axes, keepdims=True)
     factor = rsqrt(variance + (config.epsilon() if epsilon is None else epsilon))
     if gamma is not None:
@@ -96,19 +115,21 @@ def _beside(x, values, axes):
     return reshape(values, newshape=_along(x.shape, axes))
 
 
-def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+def rms_normalization(
+    x: Array, scale: Array | None = None, axis: Axes = -1, epsilon: float | None = None
+) -> Array:
     """x divided by the root of its mean square along axes (`keras.ops.rms_normalization`).
 
     scale: of the axes' shape. epsilon: `config.epsilon()` if None.
     """
     x = floats(x)
-    axes = sorted(axis) if isinstance(axis, list | tuple) else [axis]
+    axes: list[Any] = sorted(axis) if isinstance(axis, list | tuple) else [axis]
     square_mean = mean(square(x), axis=tuple(axes), keepdims=True)
     y = x * rsqrt(square_mean + (config.epsilon() if epsilon is None else epsilon))
     return y if scale is None else y * _beside(x, scale, axes)
 
 
-def normalize(x, axis=-1, order=2, epsilon=None):
+def normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None = None) -> Array:
     """x divided by its norm along an axis, which is at least epsilon (`keras.ops.normalize`).
 
     order: p of the norm, (sum of |x|^p)^(1/p). epsilon: `config.epsilon()` if None.
@@ -129,7 +150,7 @@ def _tiny(x):
     return 1.1754944e-38 if x.dtype.itemsize == 4 else 2.2250738585072014e-308
 
 
-def psnr(x1, x2, max_val):
+def psnr(x1: Array, x2: Array, max_val: float) -> Array:
     """Peak signal-to-noise ratio in decibels (`keras.ops.psnr`).
 
     x1, x2: of one shape. max_val: the largest value that a signal can have.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cnn_ext import _kernels
+from cnn_ext._kernels import Geometry
 from cnn_ext.autograd import primitive, remember
 from cnn_ext.ops.dtypes import tensor
 from cnn_ext.ops.geometry import (
@@ -15,12 +18,13 @@ from cnn_ext.ops.geometry import (
     spatial_rank,
     window_geometry,
 )
+from cnn_ext.ops.hints import Array, Size
 from cnn_ext.ops.layout import is_channels_first, to_channels_first, to_channels_last
 from cnn_ext.ops.shapes import expand_dims, reshape, squeeze
 
 
 @primitive
-def max_pool2d(x, *, geometry):
+def max_pool2d(x: Array, *, geometry: Geometry) -> Array:
     """The maximum over each window of x (n, h, w, c); see `max_pool`."""
     y, argmax = _kernels.max_pool2d_forward(x, geometry)
     return remember(y, argmax=argmax)
@@ -32,7 +36,7 @@ max_pool2d.gradients(
 
 
 @primitive
-def max_pool2d_backward(grad_y, *, argmax, geometry):
+def max_pool2d_backward(grad_y: Array, *, argmax: np.ndarray, geometry: Geometry) -> Array:
     """Scatter: each element of grad_y (n, oh, ow, c) added where its window's maximum was."""
     return _kernels.max_pool2d_backward(grad_y, argmax, geometry)
 
@@ -43,7 +47,7 @@ max_pool2d_backward.gradients(
 
 
 @primitive
-def max_pool2d_gather(x, *, argmax, geometry):
+def max_pool2d_gather(x: Array, *, argmax: np.ndarray, geometry: Geometry) -> Array:
     """Gather: the elements of x (n, h, w, c) where each window's maximum was."""
     return _kernels.max_pool2d_gather(x, argmax, geometry)
 
@@ -54,7 +58,7 @@ max_pool2d_gather.gradients(
 
 
 @primitive
-def average_pool2d(x, *, geometry):
+def average_pool2d(x: Array, *, geometry: Geometry) -> Array:
     """The mean over each window of x (n, h, w, c); see `average_pool`."""
     return _kernels.average_pool2d_forward(x, geometry)
 
@@ -63,7 +67,7 @@ average_pool2d.gradients(lambda g, y, x, geometry: average_pool2d_backward(g, ge
 
 
 @primitive
-def average_pool2d_backward(grad_y, *, geometry):
+def average_pool2d_backward(grad_y: Array, *, geometry: Geometry) -> Array:
     """Each element of grad_y (n, oh, ow, c) spread evenly over its window."""
     return _kernels.average_pool2d_backward(grad_y, geometry)
 
@@ -122,7 +126,13 @@ def _pool_volumes(operation, x, window, strides, padding):
 _OF_RANK = {1: _pool_sequences, 2: _pool_images, 3: _pool_volumes}
 
 
-def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+def max_pool(
+    inputs: Array,
+    pool_size: Size,
+    strides: Size | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
     """Maximum over windows (`keras.ops.max_pool`); padding never wins, the first of equals does.
 
     Args:
@@ -143,7 +153,13 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
     return _pool(max_pool2d, inputs, pool_size, strides, padding, data_format)
 
 
-def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+def average_pool(
+    inputs: Array,
+    pool_size: Size,
+    strides: Size | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
     """Mean over windows (`keras.ops.average_pool`); padding does not count.
 
     Arguments and result are those of `max_pool`.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from cnn_ext.autograd import as_array, primitive
 from cnn_ext.ops.dtypes import floats, sum_dtype, tensor
 from cnn_ext.ops.elementwise import divide_no_nan, exp, log, maximum, sqrt, square, where
+from cnn_ext.ops.hints import Array, Axes, DType
 from cnn_ext.ops.shapes import broadcast_to, flip, reshape, transpose
 
 
-def axes_of(axis, rank: int) -> tuple[int, ...]:
+def axes_of(axis: Axes | None, rank: int) -> tuple[int, ...]:
     """The axes that a reduction runs over, none negative; all for None."""
     if axis is None:
         return tuple(range(rank))
@@ -23,13 +25,13 @@ def axes_of(axis, rank: int) -> tuple[int, ...]:
     return tuple(sorted({i % rank for i in axes}))
 
 
-def _kept(shape, axis) -> tuple[int, ...]:
+def _kept(shape: Sequence[int], axis: Axes | None) -> tuple[int, ...]:
     """The shape of a reduction with keepdims."""
     axes = axes_of(axis, len(shape))
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
-def _dropped(shape, axis) -> tuple[int, ...]:
+def _dropped(shape: Sequence[int], axis: Axes | None) -> tuple[int, ...]:
     """The shape of a reduction without keepdims."""
     axes = axes_of(axis, len(shape))
     return tuple(n for i, n in enumerate(shape) if i not in axes)
@@ -41,7 +43,7 @@ def _spread(g, x, axis):
 
 
 @primitive
-def sum(x, *, axis=None, keepdims=False):
+def sum(x: Array, *, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """Sum over axes, all for None (`keras.ops.sum`)."""
     x = tensor(x)
     dtype = None if x.dtype.kind == "f" else sum_dtype(x)
@@ -52,7 +54,9 @@ sum.gradients(lambda g, y, x, axis=None, keepdims=False: _spread(g, x, axis))
 
 
 @primitive
-def max(x, *, axis=None, keepdims=False, initial=None):
+def max(
+    x: Array, *, axis: Axes | None = None, keepdims: bool = False, initial: float | None = None
+) -> Array:
     """Maximum over axes, all for None, and `initial` (`keras.ops.max`); equals share the
     gradient."""
     x = tensor(x)
@@ -61,7 +65,9 @@ def max(x, *, axis=None, keepdims=False, initial=None):
 
 
 @primitive
-def min(x, *, axis=None, keepdims=False, initial=None):
+def min(
+    x: Array, *, axis: Axes | None = None, keepdims: bool = False, initial: float | None = None
+) -> Array:
     """Minimum over axes, all for None, and `initial` (`keras.ops.min`); equals share the
     gradient."""
     x = tensor(x)
@@ -81,24 +87,24 @@ max.gradients(_share_among_equals)
 min.gradients(_share_among_equals)
 
 
-def amax(x, axis=None, keepdims=False):
+def amax(x: Array, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """Maximum over axes, all for None (`keras.ops.amax`)."""
     return max(x, axis=axis, keepdims=keepdims)
 
 
-def amin(x, axis=None, keepdims=False):
+def amin(x: Array, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """Minimum over axes, all for None (`keras.ops.amin`)."""
     return min(x, axis=axis, keepdims=keepdims)
 
 
-def mean(x, axis=None, keepdims=False):
+def mean(x: Array, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """Mean over axes, all for None (`keras.ops.mean`)."""
     x = floats(x)
     count = math.prod(x.shape[i] for i in axes_of(axis, len(x.shape)))
     return sum(x, axis=axis, keepdims=keepdims) / count
 
 
-def average(x, axis=None, weights=None):
+def average(x: Array, axis: int | None = None, weights: Array | None = None) -> Array:
     """Mean over an axis, all for None, each element by its weight (`keras.ops.average`)."""
     if weights is None:
         return mean(x, axis)
@@ -115,18 +121,18 @@ def average(x, axis=None, weights=None):
     return sum(x * weights, axis=axis) / sum(weights, axis=axis)
 
 
-def var(x, axis=None, keepdims=False):
+def var(x: Array, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """Variance over axes, all for None: the mean square of the deviations (`keras.ops.var`)."""
     x = floats(x)
     return mean(square(x - mean(x, axis=axis, keepdims=True)), axis=axis, keepdims=keepdims)
 
 
-def std(x, axis=None, keepdims=False):
+def std(x: Array, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """Standard deviation over axes, all for None (`keras.ops.std`)."""
     return sqrt(var(x, axis=axis, keepdims=keepdims))
 
 
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x: Array, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) without overflow (`keras.ops.logsumexp`)."""
     x = floats(x)
     top = np.max(as_array(x), axis=axes_of(axis, len(x.shape)), keepdims=True)
@@ -136,7 +142,7 @@ def logsumexp(x, axis=None, keepdims=False):
 
 
 @primitive
-def cumsum(x, *, axis=None, dtype=None):
+def cumsum(x: Array, *, axis: int | None = None, dtype: DType | None = None) -> Array:
     """The sum up to each element along an axis, of all in a row for None (`keras.ops.cumsum`)."""
     x = tensor(x)
     if dtype is None:
@@ -163,7 +169,7 @@ def _cumprod(x, *, axis):
 _cumprod.gradients(lambda g, y, x, axis: divide_no_nan(_sum_from_the_end(g * y, axis), x))
 
 
-def cumprod(x, axis=None, dtype=None):
+def cumprod(x: Array, axis: int | None = None, dtype: DType | None = None) -> Array:
     """The product up to each element along an axis, of all in a row for None
     (`keras.ops.cumprod`). As in TensorFlow, an element that is 0 gets no gradient."""
     x = tensor(x)
@@ -191,7 +197,9 @@ _product.gradients(
 )
 
 
-def prod(x, axis=None, keepdims=False, dtype=None):
+def prod(
+    x: Array, axis: Axes | None = None, keepdims: bool = False, dtype: DType | None = None
+) -> Array:
     """Product over axes, all for None (`keras.ops.prod`)."""
     x = tensor(x)
     x = x.astype(sum_dtype(x)) if dtype is None else x.astype(dtype)

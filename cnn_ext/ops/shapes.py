@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from cnn_ext.autograd import primitive
 from cnn_ext.ops.dtypes import tensor
+from cnn_ext.ops.hints import Array, Axes, Size
 from cnn_ext.ops.indexing import getitem, index_of
 
 
 @primitive
-def reshape(x, *, newshape):
+def reshape(x: Array, *, newshape: Size) -> Array:
     """The same elements in another shape (`keras.ops.reshape`); -1 stands for what is left."""
     try:
         return np.reshape(x, newshape)
@@ -27,7 +29,7 @@ reshape.gradients(lambda g, y, x, newshape: reshape(g, newshape=x.shape))
 
 
 @primitive
-def transpose(x, *, axes=None):
+def transpose(x: Array, *, axes: Sequence[int] | None = None) -> Array:
     """The axes in another order, reversed for None (`keras.ops.transpose`)."""
     return np.transpose(x, axes)
 
@@ -43,7 +45,7 @@ def _inverse(axes):
 
 
 @primitive
-def broadcast_to(x, *, shape):
+def broadcast_to(x: Array, *, shape: Size) -> Array:
     """x repeated along new and one-element axes (`keras.ops.broadcast_to`)."""
     return np.broadcast_to(x, shape)
 
@@ -51,7 +53,7 @@ def broadcast_to(x, *, shape):
 broadcast_to.gradients(lambda g, y, x, shape: g)
 
 
-def expand_dims(x, axis):
+def expand_dims(x: Array, axis: Axes) -> Array:
     """x with an axis, or several, of one element put in (`keras.ops.expand_dims`)."""
     x = tensor(x)
     axes = axis if isinstance(axis, tuple | list) else (axis,)
@@ -62,7 +64,7 @@ def expand_dims(x, axis):
     return reshape(x, newshape=tuple(1 if i in new else next(sizes) for i in range(rank)))
 
 
-def squeeze(x, axis=None):
+def squeeze(x: Array, axis: Axes | None = None) -> Array:
     """x without its axes, or the given one, of one element (`keras.ops.squeeze`)."""
     x = tensor(x)
     if axis is None:
@@ -75,12 +77,12 @@ def squeeze(x, axis=None):
     return reshape(x, newshape=tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
-def ravel(x):
+def ravel(x: Array) -> Array:
     """All elements in a row (`keras.ops.ravel`)."""
     return reshape(tensor(x), newshape=(-1,))
 
 
-def swapaxes(x, axis1, axis2):
+def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     """x with two axes exchanged (`keras.ops.swapaxes`)."""
     x = tensor(x)
     axes = list(range(len(x.shape)))
@@ -88,7 +90,7 @@ def swapaxes(x, axis1, axis2):
     return transpose(x, axes=tuple(axes))
 
 
-def moveaxis(x, source, destination):
+def moveaxis(x: Array, source: Axes, destination: Axes) -> Array:
     """x with axes, one or several, moved to other places (`keras.ops.moveaxis`)."""
     x = tensor(x)
     rank = len(x.shape)
@@ -107,7 +109,7 @@ def moveaxis(x, source, destination):
     return transpose(x, axes=tuple(order))
 
 
-def flip(x, axis=None):
+def flip(x: Array, axis: Axes | None = None) -> Array:
     """x backwards along axes, all for None (`keras.ops.flip`)."""
     x = tensor(x)
     rank = len(x.shape)
@@ -118,7 +120,7 @@ def flip(x, axis=None):
     )
 
 
-def roll(x, shift, axis=None):
+def roll(x: Array, shift: Size, axis: Axes | None = None) -> Array:
     """x with what leaves it at one end put in at the other (`keras.ops.roll`).
 
     shift, axis: one number or several; axis None rolls all elements in a row.
@@ -134,7 +136,7 @@ def roll(x, shift, axis=None):
     return x
 
 
-def rot90(array, k=1, axes=(0, 1)):
+def rot90(array: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """x turned by k quarters in the plane of two axes, from the first to the second
     (`keras.ops.rot90`)."""
     x = tensor(array)
@@ -152,7 +154,7 @@ def rot90(array, k=1, axes=(0, 1)):
     return flip(swapaxes(x, first, second), second) if k % 4 == 3 else x
 
 
-def repeat(x, repeats, axis=None):
+def repeat(x: Array, repeats: Array, axis: int | None = None) -> Array:
     """Each element repeated along an axis, of all in a row for None (`keras.ops.repeat`).
 
     repeats: how often, for all or for each place along the axis.
@@ -173,7 +175,7 @@ def repeat(x, repeats, axis=None):
     return reshape(wide, newshape=(*shape[:place], shape[place] * often, *shape[place + 1 :]))
 
 
-def tile(x, repeats):
+def tile(x: Array, repeats: Size) -> Array:
     """x repeated as a whole along each axis (`keras.ops.tile`)."""
     x = tensor(x)
     often = [int(n) for n in np.asarray(index_of(repeats)).reshape(-1)]

@@ -6,23 +6,24 @@ import numpy as np
 
 from cnn_ext.autograd import as_array, primitive
 from cnn_ext.ops.dtypes import tensor
+from cnn_ext.ops.hints import Array
 from cnn_ext.ops.indexing import take_along_axis
 
 
 @primitive
-def argmax(x, *, axis=None, keepdims=False):
+def argmax(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """Where the first maximum is, as int32 (`keras.ops.argmax`)."""
     return np.asarray(np.argmax(x, axis=axis, keepdims=keepdims), dtype=np.int32)
 
 
 @primitive
-def argmin(x, *, axis=None, keepdims=False):
+def argmin(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """Where the first minimum is, as int32 (`keras.ops.argmin`)."""
     return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), dtype=np.int32)
 
 
 @primitive
-def argsort(x, *, axis=-1):
+def argsort(x: Array, *, axis: int | None = -1) -> Array:
     """The places of the elements in rising order, equals as they come, as int32
     (`keras.ops.argsort`); axis None orders all in a row."""
     return np.argsort(x, axis=axis, kind="stable").astype(np.int32)
@@ -39,13 +40,13 @@ for _operation in (argmax, argmin, argsort, _falling):
     _operation.gradients(None)
 
 
-def sort(x, axis=-1):
+def sort(x: Array, axis: int | None = -1) -> Array:
     """The elements along an axis in rising order (`keras.ops.sort`)."""
     x = tensor(x)
     return take_along_axis(x, argsort(x, axis=axis), axis)
 
 
-def top_k(x, k, sorted=True):
+def top_k(x: Array, k: int, sorted: bool = True) -> tuple[Array, Array]:
     """The k largest along the last axis, largest first, and where they are (`keras.ops.top_k`).
 
     >>> import numpy as np
@@ -62,7 +63,7 @@ def top_k(x, k, sorted=True):
 
 
 @primitive
-def in_top_k(targets, predictions, *, k):
+def in_top_k(targets: Array, predictions: Array, *, k: int) -> Array:
     """Whether the target class is among the k largest predictions (`keras.ops.in_top_k`).
 
     targets: (batch,) integers; predictions: (batch, classes). Equals count as within.
@@ -78,6 +79,6 @@ def in_top_k(targets, predictions, *, k):
 in_top_k.gradients(None, None)
 
 
-def nonzero(x):
+def nonzero(x: Array) -> list[np.ndarray]:
     """The indices of what is not 0, an int32 array for each axis (`keras.ops.nonzero`)."""
     return [places.astype(np.int32) for places in np.nonzero(as_array(x))]

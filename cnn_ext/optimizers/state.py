@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_ext import config, initializers
+from cnn_ext import budget, config, initializers
 from cnn_ext._errors import TeachesKeywords
 from cnn_ext.autograd import Variable
 
@@ -61,6 +61,7 @@ class State(TeachesKeywords):
             name: shown in messages.
         """
         made = np.dtype(dtype or config.floatx())
+        budget.take(shape, made.itemsize, f"the state of optimizer '{self.name}'")
         value = initializers.get(initializer)(
             tuple(shape), dtype=made.name if made.kind == "f" else None
         )

@@ -12,11 +12,12 @@ import io
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from cnn_ext import registry
+from cnn_ext import budget, registry
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.saving.weights import (
     ModelFileError,
@@ -32,7 +33,10 @@ KERAS_VERSION = "3.15.0"  # whose format is written
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _MAX_CONFIG = 2**25  # bytes
 _MAX_DEPTH = 200  # of nested JSON
+_MAX_MEMBERS = 10_000
 _MAX_RATIO = 50  # uncompressed bytes for a byte of the file
+_MAX_MEMORY = 8  # bytes of variables, the optimizer's and metrics' too, for a byte of weights
+_FREE_MEMORY = 2**26  # bytes of variables that any file may declare
 
 
 @teaches_keywords
@@ -54,8 +58,6 @@ def save_model(
 
     The counterpart of `keras.saving.save_model`, which can read the file.
     """
-    import h5py
-
     path = Path(filepath)
     if path.suffix != ".keras" or zipped is False:
         raise ValueError(
@@ -65,18 +67,50 @@ def save_model(
         )
     check_writable(path, overwrite)
     check_built(model)
-    with registry.sharing():
-        node = registry.serialize_keras_object(model)
+    node = _node_of(model, include_optimizer)
+    with replacing(path) as temporary:
+        _write(temporary, node, model, include_optimizer)
+
+
+def model_to_bytes(model: Any) -> bytes:
+    """What a `.keras` file of the model would hold, for copies and pickles.
+
+    The model need not be built. Raises a TypeError if a class or function of it is not registered.
+    """
+    node = _node_of(model)
+    try:
+        registry.check_known(node)
+    except TypeError as error:
+        raise TypeError(f"model '{model.name}' cannot be copied or pickled. {error}") from None
+    file = io.BytesIO()
+    _write(file, node, model)
+    return file.getvalue()
+
+
+def model_from_bytes(data: bytes) -> Any:
+    """The model of what `model_to_bytes` returned; what is loaded is as safe as a file's."""
+    return _load(io.BytesIO(data), len(data), "the bytes of a model", None)
+
+
+def _node_of(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
+    node = registry.serialize_shared(model)
     if not include_optimizer:
         node.pop("compile_config", None)
+    return node
+
+
+def _write(file: Any, node: dict[str, Any], model: Any, include_optimizer: bool = True) -> None:
+    """Write the archive to a path or an open file."""
+    import h5py
+
     metadata = {
         "keras_version": KERAS_VERSION,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
     }
     weights = io.BytesIO()
-    with h5py.File(weights, "w") as file:
-        write_weights(model, file, include_optimizer)
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with h5py.File(weights, "w") as store:
+        write_weights(model, store, include_optimizer)
+    with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(_METADATA, json.dumps(metadata))
         archive.writestr(_CONFIG, json.dumps(node))
         archive.writestr(_WEIGHTS, weights.getbuffer())
@@ -110,62 +144,95 @@ def load_model(
             f"File not found: filepath={path}. Please ensure the file is an accessible `.keras` "
             "zip file."
         )
-    node, weights = _read_archive(path)
+    with open(path, "rb") as file:
+        return _load(file, path.stat().st_size, str(path), custom_objects, compile)
+
+
+def _load(
+    file: BinaryIO,
+    size: int,
+    where: str,
+    custom_objects: Mapping[str, Any] | None,
+    compile: bool = True,
+) -> Any:
+    """The model in an open file of this many bytes; `where` names it in errors."""
+    node, weights = _read_archive(file, size, where)
     if not compile:
         node.pop("compile_config", None)
+    memory = len(weights) * _MAX_MEMORY + _FREE_MEMORY
     try:
-        with registry.sharing():
+        with registry.sharing(), budget.at_most(memory):
+            registry.check_known(node, custom_objects)
             model = registry.deserialize_keras_object(node, custom_objects)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except Warning:
+        raise
+    except Exception as error:  # whatever a constructor makes of bad arguments
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise ModelFileError(f"{path}: its configuration cannot be used: {reason}") from error
+        raise ModelFileError(f"{where}: its configuration cannot be used: {reason}") from error
     if not hasattr(model, "layers"):
-        raise ModelFileError(f"{path} holds no model. Received: {type(model).__name__}")
-    read_weights(model, io.BytesIO(weights), f"{path}: {_WEIGHTS}")
+        raise ModelFileError(f"{where} holds no model. Received: {type(model).__name__}")
+    read_weights(model, io.BytesIO(weights), f"{where}: {_WEIGHTS}")
     return model
 
 
-def _read_archive(path: Path) -> tuple[dict[str, Any], bytes]:
+def _read_archive(file: BinaryIO, size: int, where: str) -> tuple[dict[str, Any], bytes]:
     """The model's node and the bytes of its weights."""
-    limit = path.stat().st_size * _MAX_RATIO
+    limit = size * _MAX_RATIO
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
+            _check_members([member.filename for member in archive.infolist()])
             config = _member(archive, _CONFIG, min(limit, _MAX_CONFIG))
             weights = _member(archive, _WEIGHTS, limit)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise ModelFileError(f"{path}: {error}") from None
-        raise ModelFileError(f"{path} is not a readable `.keras` file: {error}") from None
-    return _parsed(path, config), weights
+        return _parsed(config), weights
+    except ModelFileError as error:
+        raise ModelFileError(f"{where}: {error}") from None
+    except Exception as error:  # whatever zipfile and its decompressors make of a damaged file
+        raise ModelFileError(f"{where} is not a readable `.keras` file: {error}") from None
+
+
+def _check_members(names: list[str]) -> None:
+    """An error for names that no writer of models gives."""
+    if len(names) > _MAX_MEMBERS:
+        raise ModelFileError(f"it holds {len(names)} members, more than {_MAX_MEMBERS}")
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise ModelFileError(f"it holds '{twice}' more than once")
+    for name in names:
+        parts = name.replace("\\", "/").split("/")
+        if parts[0] == "" or ".." in parts or ":" in parts[0]:
+            raise ModelFileError(f"it holds a member outside its own folder: '{name}'")
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    found = [member for member in archive.infolist() if member.filename == name]
-    if len(found) != 1:
-        raise ModelFileError(f"it must hold '{name}' once. Received: {len(found)} times")
-    if found[0].file_size > limit:
+    if name not in archive.namelist():
+        raise ModelFileError(f"it must hold '{name}'. Received: {archive.namelist()[:9]}")
+    member = archive.getinfo(name)
+    if member.file_size > limit:
         raise ModelFileError(
-            f"'{name}' would need {found[0].file_size} bytes, more than the {limit} that a file "
+            f"'{name}' would need {member.file_size} bytes, more than the {limit} that a file "
             "of this size may need"
         )
-    with archive.open(found[0]) as member:
-        data = member.read(found[0].file_size + 1)
-    if len(data) != found[0].file_size:
+    with archive.open(member) as opened:
+        data = opened.read(member.file_size + 1)
+    if len(data) != member.file_size:
         raise ModelFileError(f"'{name}' does not have the size that the archive states")
     return data
 
 
-def _parsed(path: Path, config: bytes) -> dict[str, Any]:
+def _parsed(config: bytes) -> dict[str, Any]:
     depth = deepest = 0
-    for byte in config:
-        depth += (byte in b"[{") - (byte in b"]}")
+    for byte in config.translate(None, _NO_BRACKETS):
+        depth += 1 if byte in b"[{" else -1
         deepest = max(deepest, depth)
     if deepest > _MAX_DEPTH:
-        raise ModelFileError(f"{path}: {_CONFIG} is nested deeper than {_MAX_DEPTH} levels")
+        raise ModelFileError(f"{_CONFIG} is nested deeper than {_MAX_DEPTH} levels")
     try:
         node = json.loads(config)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: {_CONFIG} is not JSON: {error}") from None
+        raise ModelFileError(f"{_CONFIG} is not JSON: {error}") from None
     if not isinstance(node, dict):
-        raise ModelFileError(f"{path}: {_CONFIG} does not describe a model")
+        raise ModelFileError(f"{_CONFIG} does not describe a model")
     return node
+
+
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))

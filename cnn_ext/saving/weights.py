@@ -122,7 +122,7 @@ def read_weights(model: Any, source: Any, where: str, skip_mismatch: bool = Fals
             for place, holder, variables in _holders(model):
                 places.append(f"{place}/vars".lstrip("/"))
                 try:
-                    found += _read(file, places[-1], variables)
+                    found += _read_all(file, places[-1], variables)
                 except _Mismatch as error:
                     if place != "optimizer" and not skip_mismatch:
                         raise
@@ -132,7 +132,9 @@ def read_weights(model: Any, source: Any, where: str, skip_mismatch: bool = Fals
                 raise _Mismatch(f"'{left[0]}' holds variables that the model has no place for")
     except _Mismatch as error:
         raise ModelFileError(f"{where}: {error}") from None
-    except (OSError, KeyError, RuntimeError) as error:
+    except Warning:
+        raise
+    except Exception as error:  # whatever HDF5 makes of a damaged file
         raise ModelFileError(f"{where} is not a readable HDF5 file: {error}") from None
     for variable, value in found:
         variable.assign(value)
@@ -198,7 +200,8 @@ def _layers_of(place: str, layer: Any, seen: set[int]) -> Iterator[tuple[str, An
 
 def _attributes_of(layer: Any) -> list[tuple[str, Any]]:
     """Names and values in Keras's order: private ones last, a Sequential's layers first."""
-    attributes = {name: value for name, value in vars(layer).items() if name != "_sublayers"}
+    hidden = ("_sublayers", "_constructor_arguments")
+    attributes = {name: value for name, value in vars(layer).items() if name not in hidden}
     if hasattr(layer, "layers"):
         attributes["layers"] = layer.layers
     first = "layers" if getattr(layer, "saves_layers_first", False) else None
@@ -221,6 +224,18 @@ def _layers_in(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str, An
             if is_layer or isinstance(child, list | tuple | dict):
                 kind = snake_case(type(child).__name__) if is_layer else "container"
                 yield from _layers_in(f"{place}/{numbered(kind, used)}", child, seen)
+
+
+def _read_all(
+    file: Any, place: str, variables: list[Variable]
+) -> list[tuple[Variable, np.ndarray]]:
+    """As `_read`; an optimizer that had made no step was saved without what the first one makes."""
+    group = _member(file, place) if place == "optimizer/vars" else None
+    if group is not None and 0 < len(group) < min(3, len(variables)):
+        found = _read(file, place, variables[: len(group)])
+        if found[0][1] == 0:
+            return found
+    return _read(file, place, variables)
 
 
 def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variable, np.ndarray]]:
@@ -246,9 +261,12 @@ def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variab
                 f"{where} has shape {dataset.shape} where the model has {variable.shape} "
                 f"('{variable.path}')"
             )
-        if dataset.dtype.kind not in "fiu":
-            raise _Mismatch(f"{where} holds {dataset.dtype}, not numbers")
-        values.append((variable, dataset[()].astype(variable.dtype)))
+        if dataset.dtype.kind not in ("iu" if variable.data.dtype.kind in "iu" else "fiu"):
+            raise _Mismatch(f"{where} holds {dataset.dtype}, not numbers for {variable.dtype}")
+        if dataset.chunks is not None:  # as all that is compressed
+            raise _Mismatch(f"{where} is compressed or in chunks, which is refused")
+        with np.errstate(over="ignore"):
+            values.append((variable, dataset[()].astype(variable.dtype)))
     return values
 
 

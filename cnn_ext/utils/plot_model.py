@@ -120,7 +120,7 @@ def model_to_dot(
 ) -> Any:
     """Not there: pictures are drawn without Graphviz, by `plot_model`.
 
-    >>> model_to_dot(None)
+    >>> model_to_dot(None)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     NotImplementedError: model_to_dot describes a model to the Graphviz program, which cnn_ext...
     """

@@ -13,6 +13,7 @@ from cnn_ext._errors import teaches_keywords
 from cnn_ext.utils._shapes import class_name, last_output_shape, show_shape, steps_of
 
 _NUMBER, _UNKNOWN_SIZE, _CLASS, _FROZEN = 34, 45, 33, 9  # colours of the 256-colour terminal
+# Layers that count as built from the start, as in Keras; others without weights do not.
 
 
 @teaches_keywords

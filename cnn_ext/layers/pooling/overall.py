@@ -12,6 +12,8 @@ from cnn_ext.symbolic import Shape
 class _GlobalPooling(Spatial):
     """What pooling over all pixels shares: its arguments and its shape."""
 
+    built_at_once = True
+
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
     ) -> None:

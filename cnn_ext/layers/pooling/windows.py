@@ -15,6 +15,8 @@ from cnn_ext.symbolic import Shape
 class _Pooling(Spatial):
     """What max and average pooling share: an operation on windows."""
 
+    built_at_once = True
+
     operation: Callable[..., Any]
 
     def __init__(

@@ -10,8 +10,9 @@ import numpy as np
 
 from cnn_ext import config, ops, registry
 from cnn_ext.autograd import Tensor, as_array
-from cnn_ext.layers.base import Layer, without_batch
+from cnn_ext.layers.base import Layer
 from cnn_ext.layers.checks import floats_of
+from cnn_ext.layers.shapes import without_batch
 from cnn_ext.symbolic import Shape
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext import config, ops
-from cnn_ext.layers.base import is_shape
 from cnn_ext.layers.checks import floats_of, unsupported
 from cnn_ext.layers.described import Described
+from cnn_ext.layers.shapes import is_shape
 from cnn_ext.random import SeedGenerator
 from cnn_ext.symbolic import Shape
 

@@ -8,6 +8,7 @@ from cnn_ext.autograd import as_array
 from cnn_ext.config import one_of
 from cnn_ext.ops.dtypes import floats, tensor
 from cnn_ext.ops.elementwise import cast, where
+from cnn_ext.ops.hints import Array
 from cnn_ext.ops.image.layout import channels_back, channels_to_last, check_rank
 from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.shapes import reshape
@@ -17,13 +18,13 @@ FILL_MODES = ("constant", "nearest", "wrap", "reflect")
 
 
 def affine_transform(
-    images,
-    transform,
-    interpolation="bilinear",
-    fill_mode="constant",
-    fill_value=0,
-    data_format=None,
-):
+    images: Array,
+    transform: Array,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: Array = 0,
+    data_format: str | None = None,
+) -> Array:
     """Images whose pixel (x, y) comes from another place (`keras.ops.image.affine_transform`).
 
     Args:

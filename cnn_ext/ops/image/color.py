@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnn_ext.ops.dtypes import floats, tensor
 from cnn_ext.ops.elementwise import absolute, cast, clip, where
+from cnn_ext.ops.hints import Array
 from cnn_ext.ops.image.layout import (
     axes_of_images,
     channels_back,
@@ -18,7 +19,7 @@ from cnn_ext.ops.shapes import reshape
 GREY = (0.2989, 0.5870, 0.1140)  # how bright red, green and blue seem
 
 
-def rgb_to_grayscale(images, data_format=None):
+def rgb_to_grayscale(images: Array, data_format: str | None = None) -> Array:
     """The brightness of colours (`keras.ops.image.rgb_to_grayscale`).
 
     images: (height, width, 3) or a batch, or channels first; grey ones stay as they are. Returns
@@ -59,7 +60,7 @@ def _channels(images, data_format):
     return [getitem(last, index=(..., i)) for i in range(3)]
 
 
-def rgb_to_hsv(images, data_format=None):
+def rgb_to_hsv(images: Array, data_format: str | None = None) -> Array:
     """Hue, saturation and value of colours from 0 to 1 (`keras.ops.image.rgb_to_hsv`).
 
     >>> import numpy as np
@@ -80,7 +81,7 @@ def rgb_to_hsv(images, data_format=None):
     return channels_back(stack([hue, saturation, value], axis=-1), data_format)
 
 
-def hsv_to_rgb(images, data_format=None):
+def hsv_to_rgb(images: Array, data_format: str | None = None) -> Array:
     """Red, green and blue of hue, saturation and value from 0 to 1 (`keras.ops.image.hsv_to_rgb`).
 
     >>> import numpy as np

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from cnn_ext.ops.dtypes import tensor
+from cnn_ext.ops.hints import Array
 from cnn_ext.ops.image.layout import axes_of_images, check_rank
 from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.joining import pad
 
 
 def pad_images(
-    images,
-    top_padding=None,
-    left_padding=None,
-    bottom_padding=None,
-    right_padding=None,
-    target_height=None,
-    target_width=None,
-    data_format=None,
-):
+    images: Array,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Array:
     """Images with zeros around them (`keras.ops.image.pad_images`).
 
     Two each of top, bottom and target_height and of left, right and target_width must be given,
@@ -39,15 +40,15 @@ def pad_images(
 
 
 def crop_images(
-    images,
-    top_cropping=None,
-    left_cropping=None,
-    bottom_cropping=None,
-    right_cropping=None,
-    target_height=None,
-    target_width=None,
-    data_format=None,
-):
+    images: Array,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Array:
     """Images without their margins (`keras.ops.image.crop_images`).
 
     Two each of top, bottom and target_height and of left, right and target_width must be given,

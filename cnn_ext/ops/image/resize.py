@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from cnn_ext.config import one_of
 from cnn_ext.ops.dtypes import floats, tensor
 from cnn_ext.ops.elementwise import clip
+from cnn_ext.ops.hints import Array
 from cnn_ext.ops.image.layout import channels_back, channels_to_last, check_rank
 from cnn_ext.ops.indexing import getitem
 from cnn_ext.ops.joining import pad
@@ -21,16 +22,16 @@ INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic", "are
 
 
 def resize(
-    images,
-    size,
-    interpolation="bilinear",
-    antialias=False,
-    crop_to_aspect_ratio=False,
-    pad_to_aspect_ratio=False,
-    fill_mode="constant",
-    fill_value=0.0,
-    data_format=None,
-):
+    images: Array,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: Array = 0.0,
+    data_format: str | None = None,
+) -> Array:
     """Images of another size (`keras.ops.image.resize`).
 
     Args:

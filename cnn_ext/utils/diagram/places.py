@@ -10,6 +10,7 @@ from cnn_ext.utils.diagram.graph import End, Ranked, Spot
 BETWEEN_BOXES, BESIDE_A_LINE = 30.0, 18.0
 _LIGHT = 1e-6  # the pull of a skip connection, beside which others pull with 1
 _IDLE = 1e-9  # the pull of its own place on a spot that nothing else pulls
+_UNSEEN = 0.5  # a step in a line so small that it looks like a mistake
 _SWEEPS = 6
 
 
@@ -95,6 +96,9 @@ def _straighten(graph: Ranked) -> None:
         _align(graph, chain)
     for rank in graph.ranks:
         _settle(rank, [spot.at for spot in rank], [1.0] * len(rank))
+    for _, first, last, _, _ in graph.pieces:
+        if last.spot.passing and abs(first.at - last.at) < _UNSEEN:
+            last.spot.at = first.at
 
 
 def _align(graph: Ranked, chain: list[Spot]) -> None:
