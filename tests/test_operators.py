@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import cnn_ext
 from cnn_ext import Tensor, ops
 
 X = np.array([[0.5, -1.5, 2.5], [3.25, 4.5, -0.75]])
@@ -100,6 +101,26 @@ def test_what_is_not_finite_is_silent(number):
     for function in (ops.log, ops.exp, ops.sqrt, lambda x: 1 / x, lambda x: x - x * 2):
         x = Tensor(np.float32([number]), requires_grad=True)
         ops.sum(function(x)).backward()
+
+
+# What scripts take the value of, in cnn_ext and in Keras.
+VALUES = {
+    "tensor": lambda k: k.ops.convert_to_tensor([1.0, 2.0]),
+    "one number": lambda k: k.ops.mean(k.ops.convert_to_tensor([1.0, 2.0])),
+    "variable": lambda k: k.Variable(1.5),
+    "loss of arrays": lambda k: k.losses.MeanSquaredError()(X, X + 1),
+    "losses of arrays": lambda k: k.losses.MeanSquaredError(reduction="none")(X, X + 1),
+    "metric": lambda k: k.metrics.MeanSquaredError()(X, X + 1),
+    "root": lambda k: k.metrics.RootMeanSquaredError()(X, X + 1),
+    "learning rate": lambda k: k.optimizers.Adam().learning_rate,
+}
+
+
+@pytest.mark.parametrize("make", VALUES.values(), ids=VALUES)
+def test_numpy_of_what_is_computed(make, keras):
+    ours, theirs = (make(module).numpy() for module in (cnn_ext, keras))
+    assert (type(ours), ours.dtype) == (type(theirs), theirs.dtype)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 REFUSED = {

@@ -154,9 +154,9 @@ class Tensor:
     def size(self) -> int:
         return self.data.size
 
-    def numpy(self) -> np.ndarray:
-        """The value as an array, without a copy: do not write to it."""
-        return self.data
+    def numpy(self) -> Any:
+        """The value as an array, without a copy: do not write to it; or as a NumPy number."""
+        return self.data if self.data.ndim else self.data[()]
 
     def item(self) -> Any:
         """The value of a one-element Tensor as a Python number."""
