@@ -7,6 +7,7 @@ import cnn_ext
 from cnn_ext import Tensor, ops
 
 X = np.array([[0.5, -1.5, 2.5], [3.25, 4.5, -0.75]])
+X32 = X.astype("float32")
 
 # The same expression of a Tensor and of an array.
 EXPRESSIONS = {
@@ -108,8 +109,8 @@ VALUES = {
     "tensor": lambda k: k.ops.convert_to_tensor([1.0, 2.0]),
     "one number": lambda k: k.ops.mean(k.ops.convert_to_tensor([1.0, 2.0])),
     "variable": lambda k: k.Variable(1.5),
-    "loss of arrays": lambda k: k.losses.MeanSquaredError()(X, X + 1),
-    "losses of arrays": lambda k: k.losses.MeanSquaredError(reduction="none")(X, X + 1),
+    "loss of arrays": lambda k: k.losses.MeanSquaredError()(X32, X32 + 1),
+    "losses of arrays": lambda k: k.losses.MeanSquaredError(reduction="none")(X32, X32 + 1),
     "metric": lambda k: k.metrics.MeanSquaredError()(X, X + 1),
     "root": lambda k: k.metrics.RootMeanSquaredError()(X, X + 1),
     "learning rate": lambda k: k.optimizers.Adam().learning_rate,
@@ -158,3 +159,27 @@ def test_integers_take_the_dtype_of_floats():
     assert ops.where(np.arange(3) > 1, x, np.arange(3)).dtype == np.float32
     for number in (np.float64(0.5), np.float32(0.5)):  # which is a float in Python, or not
         assert ops.subtract(1, number) == ops.subtract(number, 0) == 0.5
+
+
+SYMBOLIC = {
+    "arithmetic": lambda x: [x + 1, 2 - x, x * x, x / 3, 1 / x, x // 2, x % 2, x**2, 2**x, -x],
+    "logic": lambda x: [x > 0.5, x <= 1, (x > 0.5) & (x < 1), (x > 1) | (x < 0.5), ~(x > 1)],
+    "others": lambda x: [abs(x), x[:, 1:], x @ np.ones((3, 2), "float32")],
+}
+
+
+@pytest.mark.parametrize("outputs", SYMBOLIC.values(), ids=SYMBOLIC)
+def test_operators_in_models_have_keras_names_and_files(outputs, keras, tmp_path):
+    found, names = [], []
+    for module, reader in ((cnn_ext, keras), (keras, cnn_ext)):
+        x = module.Input((3,), name="x")
+        module.utils.clear_session()
+        model = module.Model(x, outputs(x))
+        model.save(tmp_path / "model.keras")
+        names.append([operation.name for operation in model.operations])
+        for one in (model, reader.models.load_model(tmp_path / "model.keras")):
+            found.append(one.predict(np.abs(X), verbose=0))
+    assert names[0] == names[1]
+    for values in zip(*found, strict=True):
+        for value in values:
+            np.testing.assert_allclose(value, values[0], rtol=1e-5)

@@ -103,9 +103,9 @@ class AUC(Counting):
         for key, variable in self._state.items():
             variable.assign_add(getattr(found, key))
 
-    def result(self) -> float:
+    def result(self) -> Any:
         if not self._built:
-            return 0.0
+            return plain(0.0)
         interpolated = self.curve == "PR" and self.summation_method == "interpolation"
         areas = self._interpolated_pr() if interpolated else self._area()
         by_label = areas.sum(axis=0)

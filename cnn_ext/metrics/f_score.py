@@ -97,7 +97,7 @@ class FBetaScore(Metric):
 
     def result(self) -> Any:
         if not self._built:
-            return 0.0
+            return plain(0.0)
         epsilon = config.epsilon()
         tp = self.true_positives.data
         precision = tp / (tp + self.false_positives.data + epsilon)

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_ext import losses
 from cnn_ext.autograd import as_array
 from cnn_ext.losses.base import WrapsFunction, aligned
-from cnn_ext.metrics.base import Metric
+from cnn_ext.metrics.base import Metric, plain
 from cnn_ext.registry import deserialize_keras_object, serialize_keras_object
 
 
@@ -56,8 +56,8 @@ class Sum(Metric):
         values, _ = samplewise(values, sample_weight, np.sum)
         self.total.assign_add(np.sum(values))
 
-    def result(self) -> float:
-        return self.total.item()
+    def result(self) -> Any:
+        return plain(self.total.data)
 
 
 class Mean(Metric):
@@ -86,9 +86,9 @@ class Mean(Metric):
         self.total.assign_add(values.sum())
         self.count.assign_add(np.float64(values.size) if weight is None else weight.sum())
 
-    def result(self) -> float:
+    def result(self) -> Any:
         count = self.count.item()
-        return self.total.item() / count if count else 0.0
+        return plain(self.total.item() / count if count else 0.0)
 
 
 class MeanMetricWrapper(WrapsFunction, Mean):

@@ -149,7 +149,7 @@ class RootMeanSquaredError(Mean):
         )
         super().update_state(np.square(y_pred - y_true), sample_weight)
 
-    def result(self) -> float:
+    def result(self) -> Any:
         return plain(np.sqrt(super().result()))
 
 
@@ -222,7 +222,7 @@ class R2Score(Metric):
 
     def result(self) -> Any:
         if not self._built:
-            return 0.0
+            return plain(0.0)
         mean = no_nan_divide(self.sum.data, self.count.data)
         total = self.squared_sum.data - self.sum.data * mean
         with np.errstate(divide="ignore", invalid="ignore"):  # no variance has no score

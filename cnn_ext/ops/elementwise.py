@@ -294,5 +294,11 @@ def equal_to_zero(x: Array) -> np.ndarray:
     return as_array(x) == 0
 
 
+def true_divide(x1: Array, x2: Array) -> Array:
+    """x1 / x2 (`keras.ops.true_divide`): what `/` is called in models."""
+    return divide(x1, x2)
+
+
+setattr(true_divide, "arity", 2)  # noqa: B010 - both are written as arguments of the call
+
 abs = fabs = absolute
-true_divide = divide

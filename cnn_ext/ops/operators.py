@@ -146,5 +146,8 @@ _METHODS = {
 }
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
+_true_divide = accepts_symbols(e.true_divide)
+setattr(KerasTensor, "__truediv__", lambda self, other: _true_divide(self, other))  # noqa: B010
+setattr(KerasTensor, "__rtruediv__", lambda self, other: _true_divide(other, self))  # noqa: B010
 setattr(KerasTensor, "reshape", _reshape)  # noqa: B010
 setattr(KerasTensor, "__getitem__", accepts_symbols(indexing.get_item))  # noqa: B010
