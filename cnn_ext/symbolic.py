@@ -215,7 +215,7 @@ class FunctionCall(Operation):
     ) -> None:
         self.function = function
         self.static = static
-        self.name = name or auto_name(function.__name__)
+        self.name = name or auto_name(function.__name__.lstrip("_"))
         self._inbound_nodes = []
 
     def __call__(self, *args: Any) -> Any:

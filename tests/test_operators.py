@@ -176,9 +176,9 @@ def test_operators_in_models_have_keras_names_and_files(outputs, keras, tmp_path
         module.utils.clear_session()
         model = module.Model(x, outputs(x))
         model.save(tmp_path / "model.keras")
-        names.append([operation.name for operation in model.operations])
-        for one in (model, reader.models.load_model(tmp_path / "model.keras")):
-            found.append(one.predict(np.abs(X), verbose=0))
+        names.append({operation.name for operation in model.operations})
+        read = reader.models.load_model(tmp_path / "model.keras")
+        found += [one.predict(np.abs(X), verbose=0) for one in (model, read)]
     assert names[0] == names[1]
     for values in zip(*found, strict=True):
         for value in values:
