@@ -84,7 +84,10 @@ class KerasTensor:
         raise NotImplementedError("Iterating over a symbolic KerasTensor is not supported.")
 
     def __repr__(self) -> str:
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+        return (
+            f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse=False, ragged=False, "
+            f"name={self.name}>"
+        )
 
 
 def is_keras_tensor(x: Any) -> bool:

@@ -95,6 +95,7 @@ def test_operators_take_numbers_on_either_side(op, by_a, by_b, number):
     right, left = leaf(array), leaf(array)
     op(right, number).sum().backward()
     op(number, left).sum().backward()
+    number = np.float64(number)  # the dtype of the Tensors, which numbers of NumPy's take
     assert_equal(right.grad, np.broadcast_to(by_a(array, number), (2, 3)))
     assert_equal(left.grad, np.broadcast_to(by_b(number, array), (2, 3)))
 

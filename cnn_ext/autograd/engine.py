@@ -200,7 +200,7 @@ def _propagate(
         if any(id(_origin(i)) in needed for i in node.inputs if isinstance(i, Tensor)):
             needed.add(id(node))
     pending = {id(_origin(output)): _seed(output, grad, create_graph)}
-    with recording(create_graph):
+    with recording(create_graph), np.errstate(all="ignore"):
         for node in nodes:
             if id(node) not in needed or id(node) not in pending:
                 continue

@@ -35,6 +35,7 @@ class Primitive:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        self._compute = np.errstate(all="ignore")(function)  # log(0) is -inf, and no warning
         self.rules: tuple[Rule | None, ...] = ()
         self.rule_for_each: Rule | None = None
         self.__name__ = self.name = function.__name__
@@ -112,10 +113,10 @@ class Primitive:
         if any(isinstance(i, KerasTensor) for i in inputs):
             return recorded(self, inputs, static)
         if not any(isinstance(i, Tensor) for i in inputs):
-            result = self.function(*inputs, **static)
+            result = self._compute(*inputs, **static)
             return result.value if isinstance(result, Remembered) else result
         values = [i.data if isinstance(i, Tensor) else i for i in inputs]
-        result = self.function(*values, **static)
+        result = self._compute(*values, **static)
         if isinstance(result, Remembered):
             static = {**static, **result.saved}
             result = result.value

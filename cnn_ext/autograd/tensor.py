@@ -12,6 +12,7 @@ import numpy as np
 
 from cnn_ext import config
 from cnn_ext.registry import array_from, publish_special
+from cnn_ext.tree import map_structure
 
 if TYPE_CHECKING:
     from cnn_ext.autograd.primitives import Primitive
@@ -98,7 +99,7 @@ class Tensor:
     __slots__ = ("__weakref__", "_keras_logits", "data", "grad", "name", "node", "requires_grad",
                  "version")  # fmt: skip
 
-    __array_ufunc__ = None  # array * tensor asks the Tensor
+    __array_priority__ = 1000  # array * tensor asks the Tensor
     __hash__ = object.__hash__
 
     data: np.ndarray
@@ -153,9 +154,9 @@ class Tensor:
     def size(self) -> int:
         return self.data.size
 
-    def numpy(self) -> np.ndarray:
-        """The value as an array, without a copy: do not write to it."""
-        return self.data
+    def numpy(self) -> Any:
+        """The value as an array, without a copy: do not write to it; or as a NumPy number."""
+        return self.data if self.data.ndim else self.data[()]
 
     def item(self) -> Any:
         """The value of a one-element Tensor as a Python number."""
@@ -184,6 +185,10 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.data, dtype=dtype, copy=copy)
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's functions compute with the values and give arrays, as for Keras's tensors."""
+        return function(*map_structure(_value, args), **map_structure(_value, kwargs))
+
     def __len__(self) -> int:
         return len(self.data)
 
@@ -205,7 +210,7 @@ class Tensor:
         return self.data.__index__()
 
     def __format__(self, spec: str) -> str:
-        return format(self.data.item(), spec) if self.ndim == 0 and spec else str(self)
+        return format(self.data, spec)
 
     def __repr__(self) -> str:
         text = np.array2string(self.data, separator=", ", prefix=f"{type(self).__name__}(")
@@ -266,6 +271,10 @@ class Tensor:
         __le__: Callable[..., Tensor]
         __gt__: Callable[..., Tensor]
         __ge__: Callable[..., Tensor]
+
+
+def _value(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
 
 
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:

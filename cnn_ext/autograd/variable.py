@@ -97,5 +97,8 @@ class Variable(Tensor):
         """Subtract from the value, in place."""
         return self.assign(self.data - as_array(value))
 
+    def __format__(self, spec: str) -> str:
+        return super().__format__(spec) if spec else str(self)
+
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

@@ -101,7 +101,7 @@ class Loss(TeachesKeywords):
         return None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The reduced loss.
+        """The reduced loss, a Tensor.
 
         Args:
             y_true: targets, an array or Tensor; made of the predictions' dtype.
@@ -118,7 +118,8 @@ class Loss(TeachesKeywords):
         if counted is not None:
             factor = _counting_factors(counted, reduction).astype(values.dtype)
             weight = factor if weight is None else weight * factor
-        return _reduced(values, weight, reduction)
+        total = _reduced(values, weight, reduction)
+        return total if isinstance(total, Tensor) else Tensor(total)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -158,7 +158,17 @@ def no_nan_divide(a: Any, b: Any) -> np.ndarray:
     return np.divide(a, b, out=np.zeros(a.shape), where=b != 0)
 
 
+class Number(float):
+    """A result: a float that answers `numpy()` too, as Keras's results do."""
+
+    __slots__ = ()
+
+    def numpy(self) -> Any:
+        """The value as NumPy's number of `config.floatx()`."""
+        return np.dtype(config.floatx()).type(self)
+
+
 def plain(result: Any) -> Any:
-    """A result as users get it: a float, or an array of `config.floatx()` if there are several."""
+    """A result as users get it: a number, or an array of `config.floatx()` if there are several."""
     result = np.asarray(result)
-    return float(result) if result.ndim == 0 else result.astype(config.floatx())
+    return Number(result) if result.ndim == 0 else result.astype(config.floatx())

@@ -150,7 +150,7 @@ class RootMeanSquaredError(Mean):
         super().update_state(np.square(y_pred - y_true), sample_weight)
 
     def result(self) -> float:
-        return float(np.sqrt(super().result()))
+        return plain(np.sqrt(super().result()))
 
 
 class R2Score(Metric):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cnn_ext.autograd import Tensor
 from cnn_ext.ops import elementwise as e
 from cnn_ext.ops import indexing, linalg, logic, reduction, rounding, shapes, sorting
@@ -14,12 +16,23 @@ def _shape_arguments(arguments):
     return arguments[0] if one else arguments
 
 
-def _reversed(operation):
-    return lambda self, other: operation(other, self)
+def _beside(tensor, other):
+    """NumPy's floats in the dtype of the float Tensor that they meet, as TensorFlow has them."""
+    if (
+        isinstance(other, np.ndarray | np.generic)
+        and other.dtype.kind == tensor.dtype.kind == "f"
+        and other.dtype != tensor.dtype
+    ):
+        return other.astype(tensor.dtype)
+    return other
 
 
-def _plain(operation):
-    return lambda self, *others: operation(self, *others)
+def _reversed(operation, fit):
+    return lambda self, other: operation(fit(self, other), self)
+
+
+def _plain(operation, fit):
+    return lambda self, *others: operation(self, *(fit(self, other) for other in others))
 
 
 _BINARY = {
@@ -31,17 +44,17 @@ _COMPARISONS = {"lt": logic.less, "le": logic.less_equal, "gt": logic.greater,
                 "ge": logic.greater_equal, "eq": logic.equal, "ne": logic.not_equal}  # fmt: skip
 _UNARY = {"neg": e.negative, "abs": e.absolute, "invert": logic.logical_not}
 
-for _class in (Tensor, KerasTensor):
+for _class, _fit in ((Tensor, _beside), (KerasTensor, lambda tensor, other: other)):
     for _name, _operation in _BINARY.items():
-        setattr(_class, f"__{_name}__", _plain(_operation))
-        setattr(_class, f"__r{_name}__", _reversed(_operation))
+        setattr(_class, f"__{_name}__", _plain(_operation, _fit))
+        setattr(_class, f"__r{_name}__", _reversed(_operation, _fit))
     for _name, _operation in (_COMPARISONS | _UNARY).items():
         if _class is Tensor or _name not in ("eq", "ne"):  # KerasTensors are kept in sets
-            setattr(_class, f"__{_name}__", _plain(_operation))
+            setattr(_class, f"__{_name}__", _plain(_operation, _fit))
 
 
 def _reduction(operation, casts=True):
-    """A reduction as NumPy calls it for `np.sum(tensor)`: `out` must be None."""
+    """A reduction with the arguments of an array's method: `out` must be None."""
 
     def method(self, axis=None, dtype=None, out=None, keepdims=False, **more):
         _refuse(operation.__name__, out=out, **more)
@@ -52,7 +65,7 @@ def _reduction(operation, casts=True):
 
 
 def _refuse(name, **more):
-    """An error for what NumPy's functions take and these do not: out, where, ddof, initial."""
+    """An error for what the methods of arrays take and these do not: out, where, ddof, initial."""
     for key, value in more.items():
         if value is not None and not (key == "ddof" and value == 0):
             raise TypeError(

@@ -275,6 +275,11 @@ class Steps:
 
     def _check_loss(self, loss: Any, x: Any) -> None:
         """An error for a loss that cannot be trained on."""
+        if not isinstance(loss, Tensor):
+            raise ValueError(
+                "the loss has no gradient: compute it with the operations of keras.ops, or the "
+                f"operators of tensors, and not with NumPy's functions. Received: {loss!r}"
+            )
         if loss.size != 1:
             raise ValueError(
                 "the loss must be reduced to one number to train on; use another reduction. "
