@@ -27,6 +27,22 @@ class Geometry:
         dilation_w: int = 1,
         groups: int = 1,
     ) -> None: ...
+    n: int
+    h: int
+    w: int
+    c_in: int
+    c_out: int
+    kh: int
+    kw: int
+    oh: int
+    ow: int
+    stride_h: int
+    stride_w: int
+    pad_top: int
+    pad_left: int
+    dilation_h: int
+    dilation_w: int
+    groups: int
     @property
     def x_shape(self) -> tuple[int, int, int, int]: ...
     @property
@@ -119,3 +135,85 @@ def adam_update(
 def gemm(
     a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False
 ) -> np.ndarray: ...
+
+class PackedWeights:
+    geometry: Geometry
+    kernel: str
+    nbytes: int
+    def __init__(self, geometry: Geometry, kernel: str) -> None: ...
+    def fill(self, weight: np.ndarray, bias: np.ndarray) -> None: ...
+
+class Memory:
+    nbytes: int
+    def reserve(self, nbytes: int) -> None: ...
+
+class Plan:
+    n_steps: int
+    memory: Memory
+    arena: int
+    scratch: int
+    def __init__(
+        self,
+        memory: Memory,
+        offsets: list[int],
+        arena: int,
+        inputs: list[tuple[int, int]],
+        outputs: list[tuple[int, tuple[int, ...]]],
+    ) -> None: ...
+    @property
+    def is_current(self) -> bool: ...
+    def add_convolution(
+        self,
+        x: int,
+        other: int,
+        y: int,
+        weights: PackedWeights,
+        g: Geometry,
+        window_h: int,
+        window_w: int,
+        activation: str,
+        setting: float,
+    ) -> None: ...
+    def add_product(
+        self,
+        x: int,
+        other: int,
+        y: int,
+        weights: PackedWeights,
+        rows: int,
+        activation: str,
+        setting: float,
+    ) -> None: ...
+    def add_pooling(self, x: int, y: int, g: Geometry, average: bool) -> None: ...
+    def add_finish(
+        self,
+        x: int,
+        other: int,
+        y: int,
+        weights: PackedWeights | None,
+        pixels: int,
+        channels: int,
+        activation: str,
+        setting: float,
+        multiplies: bool = False,
+    ) -> None: ...
+    def add_copy(
+        self,
+        x: int,
+        y: int,
+        outer: int,
+        inner: int,
+        length: int,
+        x_strides: tuple[int, int],
+        y_strides: tuple[int, int],
+        y_first: int = 0,
+        zeros: int = 0,
+    ) -> None: ...
+    def run(self, *arrays: np.ndarray) -> list[np.ndarray]: ...
+    def measure(self, *arrays: np.ndarray) -> list[float]: ...
+
+PLAN_ACTIVATIONS: tuple[str, ...]
+
+def total(objects: list[object], attribute: str) -> int: ...
+def chosen_kernels() -> str | None: ...
+def serving_convolution(g: Geometry, window_h: int = 0, window_w: int = 0) -> str: ...

@@ -7,13 +7,14 @@ Every operation has a textbook implementation (reference.pxi: read it first) and
 micro.h). Both are rows of one table (table.pxi), where the first row that serves a geometry wins;
 the functions there are the doors that Python calls. A door checks its arguments once, makes them
 contiguous, allocates the result and runs a row, which holds no GIL. With CNN_EXT_VERBOSE set it
-tells which (verbose.pxi).
+tells which (verbose.pxi). A plan (plan.pxi) runs a list of fast kernels, with weights packed
+before, in one call.
 
 Layouts are NHWC for images and HWIO for weights, float32 or float64. Kernels overwrite their
 results and never write to their arguments.
 """
 from libc.stdint cimport int32_t, uint8_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 cdef extern from "stdlib.h" nogil:
@@ -33,6 +34,7 @@ include "micro.pxi"
 include "threads.pxi"
 include "panels.pxi"
 include "source.pxi"
+include "finish.pxi"
 include "pooled.pxi"
 include "slide.pxi"
 include "conv.pxi"
@@ -48,3 +50,5 @@ include "pass.pxi"
 include "verbose.pxi"
 include "results.pxi"
 include "table.pxi"
+include "pack.pxi"
+include "plan.pxi"

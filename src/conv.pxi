@@ -17,34 +17,44 @@ cdef Py_ssize_t packed_size(const Source* s, Geometry g, real* dtype) noexcept n
     return g.kh * g.kw * s.group * vectors_for(s.target_group, lane) * lane
 
 
-cdef int forward(
-    const real* x, const real* weight, real* y, Geometry g, PooledOutput* pooled
-) except -1 nogil:
-    """y, or what `pooled` makes of it."""
-    cdef Py_ssize_t taps = g.kh * g.kw, kh, kw
-    cdef Phase phase
-    cdef Sliding s
+cdef void forward_sliding(
+    Sliding* s, Phase* phase, Py_ssize_t* numbers, tap_run* runs, const real* x,
+    const real* weight, real* y, Geometry g, PooledOutput* pooled,
+) noexcept nogil:
+    """The sliding sum that forward is, of one phase: a number for each tap of the window, a run for
+    each tap and channel of a group."""
+    cdef Py_ssize_t kh, kw
     s.source, s.weight, s.target = forward_source(x, g), weight, y
     s.tap, s.group_at = g.c_in // g.groups * g.c_out, g.c_out // g.groups
     s.source_channel, s.target_channel = g.c_out, 1
     s.rows, s.step, s.target_image = g.oh, g.stride_h, g.oh * g.ow * g.c_out
-    s.pooled, s.of_pool = pooled, 1
+    s.pooled, s.of_pool, s.finish = pooled, 1, NULL
     if pooled != NULL:
         s.of_pool, s.rows = pooled.window_h, pooled.h
         s.step *= s.of_pool
         s.source.halo.span += (s.of_pool - 1) * g.stride_h
     s.panel_size = packed_size(&s.source, g, y)
+    phase[0] = empty_phase(s, numbers, runs)
+    phase.rows, phase.cols, phase.source_pixel = g.oh, g.ow, g.stride_w * s.source.pixel
+    phase.target_row, phase.target_pixel = g.ow * g.c_out, g.c_out
+    for kh in range(g.kh):
+        for kw in range(g.kw):
+            add_tap(s, phase, kh * g.kw + kw, window_offset(&s.source, g, kh, kw))
+    s.phases, s.n_phases = phase, 1
+
+
+cdef int forward(
+    const real* x, const real* weight, real* y, Geometry g, PooledOutput* pooled
+) except -1 nogil:
+    """y, or what `pooled` makes of it."""
+    cdef Py_ssize_t taps = g.kh * g.kw
+    cdef Phase phase
+    cdef Sliding s
     cdef Py_ssize_t* numbers = <Py_ssize_t*> malloc(taps * sizeof(Py_ssize_t))
-    cdef tap_run* runs = <tap_run*> malloc(taps * s.source.group * sizeof(tap_run))
+    cdef tap_run* runs = <tap_run*> malloc(taps * (g.c_in // g.groups) * sizeof(tap_run))
     cdef int failed = numbers == NULL or runs == NULL
     if not failed:
-        phase = empty_phase(&s, numbers, runs)
-        phase.rows, phase.cols, phase.source_pixel = g.oh, g.ow, g.stride_w * s.source.pixel
-        phase.target_row, phase.target_pixel = g.ow * g.c_out, g.c_out
-        for kh in range(g.kh):
-            for kw in range(g.kw):
-                add_tap(&s, &phase, kh * g.kw + kw, window_offset(&s.source, g, kh, kw))
-        s.phases, s.n_phases = &phase, 1
+        forward_sliding(&s, &phase, numbers, runs, x, weight, y, g, pooled)
         failed = slide(&s, y, multiply_adds(g))
     free(numbers)
     free(runs)
@@ -119,7 +129,7 @@ cdef int backward_input(
     s.source_channel, s.target_channel = 1, g.c_out
     s.rows, s.step, s.target_image = (g.h + g.stride_h - 1) // g.stride_h, 1, g.h * g.w * g.c_in
     s.panel_size = packed_size(&s.source, g, grad_x)
-    s.pooled, s.of_pool = NULL, 1
+    s.pooled, s.of_pool, s.finish = NULL, 1, NULL
     s.n_phases = min(g.stride_h, g.h) * phases_w
     s.phases = <Phase*> malloc(s.n_phases * sizeof(Phase))
     cdef Py_ssize_t* numbers = <Py_ssize_t*> malloc(taps * sizeof(Py_ssize_t))

@@ -10,6 +10,7 @@ cdef PooledOutput pooled_output(
     const real* bias, real* y, uint8_t* code, Geometry g, Py_ssize_t window_h, Py_ssize_t window_w
 ) noexcept nogil:
     cdef PooledOutput p
+    memset(&p, 0, sizeof(p))
     p.bias, p.y, p.code = bias, y, code
     p.window_h, p.window_w, p.sums_w, p.channels = window_h, window_w, g.ow, g.c_out
     p.h, p.w = g.oh // window_h, g.ow // window_w

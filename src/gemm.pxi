@@ -43,7 +43,8 @@ cdef void outer_products(
 
 
 cdef struct Product:
-    # c (m, n) = a @ b: see the task functions for what of a and b is read how.
+    # c (m, n) = a @ b: see the task functions for what of a and b is read how. Where b is packed,
+    # it is panels as pack_rows makes them.
     const void* a
     const void* b
     void* c
@@ -52,6 +53,11 @@ cdef struct Product:
     Py_ssize_t m, n, k, b_row, b_column
     Py_ssize_t rows   # of one task
     Py_ssize_t parts  # of the rows, for each panel of columns; or of k
+    bint packed, split  # split: by parts of k, whose sums are added to one another
+    Finish* finish    # what becomes of c, or NULL
+    task_function task
+    Py_ssize_t tasks, panels_size, tiles_size  # sizes: elements, of all workers
+    int workers
 
 
 cdef inline Py_ssize_t task_rows(Py_ssize_t total, Py_ssize_t limit) noexcept nogil:
@@ -72,18 +78,25 @@ cdef void nn_task(void* context, Py_ssize_t task, int worker, real* dtype) noexc
     cdef Py_ssize_t vectors = min(MICRO_MAX_VECTORS, vectors_for(p.n - done, lane))
     cdef Py_ssize_t used = min(vectors * lane, p.n - done), width, first = 0, count
     cdef real* panel = <real*> p.panels + worker * min(p.k, INNER) * MICRO_MAX_VECTORS * lane
-    cdef bint packed = p.b_column != 1 or used < vectors * lane
+    cdef bint packed = not p.packed and (p.b_column != 1 or used < vectors * lane)
+    cdef Py_ssize_t at = start * p.n + done
+    cdef real* c = <real*> p.c + at
     cdef const real* w
     while first < p.k:
         count = min(INNER, p.k - first)
         w, width = <const real*> p.b + first * p.b_row + done * p.b_column, p.b_row
-        if packed:
+        if p.packed:
+            width = vectors * lane
+            w = <const real*> p.b + done * p.k + first * width
+        elif packed:
             pack_rows(w, p.b_row, p.b_column, count, used, panel, 0, count)
             w, width = panel, vectors * lane
         rows_times_panel(
             <const real*> p.a + start * p.k + first, p.k, w, width,
-            <real*> p.c + start * p.n + done, p.n, rows, count, vectors, used, first > 0)
+            c, p.n, rows, count, vectors, used, first > 0)
         first += count
+    if p.finish != NULL:
+        finish_pixels(p.finish, c, p.n, c, p.n, rows, at, done, used)
 
 
 cdef void few_rows_task(void* context, Py_ssize_t part, int worker, real* dtype) noexcept nogil:
@@ -104,7 +117,11 @@ cdef void few_rows_task(void* context, Py_ssize_t part, int worker, real* dtype)
         used, width = min(vectors * lane, p.n - done), vectors * lane
         b, c = <const real*> p.b + first * p.n + done, <real*> p.tiles + part * p.m * p.n + done
         safe = max(0, min(count, p.k - first - vectors_for(max(0, done + width - p.n), p.n)))
-        if safe > 0:
+        if p.packed:
+            safe = count
+            rows_times_panel(a, p.k, <const real*> p.b + done * p.k + first * width, width, c, p.n,
+                             p.m, count, vectors, used, False)
+        elif safe > 0:
             rows_times_panel(a, p.k, b, p.n, c, p.n, p.m, safe, vectors, used, False)
         if safe < count:
             pack_panel(b + safe * p.n, p.n, 1, count - safe, used, panel, width)
@@ -206,51 +223,72 @@ cdef void tn_task_f64(void* context, Py_ssize_t task, int worker) noexcept nogil
     tn_task[double](context, task, worker, NULL)
 
 
+cdef void arrange_product(
+    Product* p, real* dtype, bint transpose_a, bint transpose_b
+) noexcept nogil:
+    """Divide a product of the sizes in p into tasks; how much memory they take."""
+    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(dtype), m = p.m, n = p.n, k = p.k
+    p.workers = threads_get()
+    p.b_row = 1 if transpose_b else n
+    p.b_column = k if transpose_b else 1
+    p.parts, p.rows, p.panels_size, p.tiles_size = 1, m, 0, 0
+    p.split = not transpose_a and not transpose_b and m <= FEW_ROWS and k >= 2 * INNER
+    if transpose_a:
+        p.rows = task_rows(m, MICRO_MAX_ROWS)
+        p.tasks = vectors_for(m, p.rows)
+        p.task = tn_task_f32 if real is float else tn_task_f64
+    elif transpose_b and m == 1:
+        p.rows = 64
+        p.tasks = vectors_for(n, p.rows)
+        p.task = one_row_task_f32 if real is float else one_row_task_f64
+    elif is_turned(p, transpose_b):
+        p.panels_size = k * vectors_for(m, lanes(dtype)) * lanes(dtype)
+        p.tiles_size = p.workers * MICRO_MAX_ROWS * width
+        p.rows = task_rows(n, MICRO_MAX_ROWS)
+        p.tasks = vectors_for(n, p.rows)
+        p.task = nt_task_f32 if real is float else nt_task_f64
+    elif p.split:
+        p.parts = p.tasks = vectors_for(k, INNER)
+        p.panels_size, p.tiles_size = p.workers * INNER * width, p.tasks * m * n
+        p.task = few_rows_task_f32 if real is float else few_rows_task_f64
+    else:
+        p.panels_size = p.workers * min(k, INNER) * width
+        p.tasks = vectors_for(n, width)
+        p.parts = max(1, min(4 * p.workers // p.tasks, m // MICRO_MAX_ROWS))
+        p.tasks *= p.parts
+        p.task = nn_task_f32 if real is float else nn_task_f64
+    if p.packed:
+        p.panels_size = 0
+
+
+cdef inline bint is_turned(const Product* p, bint transpose_b) noexcept nogil:
+    """Whether c.T is computed, tile by tile."""
+    return transpose_b and 1 < p.m and p.m * (p.k + p.n) < p.n * p.k
+
+
+cdef void compute_product(Product* p, real* dtype) noexcept nogil:
+    """All tasks, and what follows them where k is split."""
+    run_job(p.task, p, p.tasks, p.m * p.n * p.k, p.workers)
+    cdef real* c = <real*> p.c
+    if p.split:
+        add_chunks(<const real*> p.tiles, p.parts, p.m * p.n, c)
+        if p.finish != NULL:
+            finish_pixels(p.finish, c, p.n, c, p.n, p.m, 0, 0, p.n)
+
+
 cdef int multiply(
     const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     bint transpose_a, bint transpose_b,
 ) except -1 nogil:
-    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(c), tasks, panels = 0, tiles = 0
-    cdef int workers = threads_get()
     cdef Product p
-    cdef task_function task
-    p.a, p.b, p.c, p.m, p.n, p.k = a, b, c, m, n, k
-    p.b_row = 1 if transpose_b else n
-    p.b_column = k if transpose_b else 1
-    p.parts, p.rows = 1, m
-    cdef bint turned = transpose_b and 1 < m and m * (k + n) < n * k
-    cdef bint split = not transpose_a and not transpose_b and m <= FEW_ROWS and k >= 2 * INNER
-    if transpose_a:
-        p.rows = task_rows(m, MICRO_MAX_ROWS)
-        tasks = vectors_for(m, p.rows)
-        task = tn_task_f32 if real is float else tn_task_f64
-    elif transpose_b and m == 1:
-        p.rows = 64
-        tasks = vectors_for(n, p.rows)
-        task = one_row_task_f32 if real is float else one_row_task_f64
-    elif turned:
-        panels, tiles = k * vectors_for(m, lanes(c)) * lanes(c), workers * MICRO_MAX_ROWS * width
-        p.rows = task_rows(n, MICRO_MAX_ROWS)
-        tasks = vectors_for(n, p.rows)
-        task = nt_task_f32 if real is float else nt_task_f64
-    elif split:
-        p.parts = tasks = vectors_for(k, INNER)
-        panels, tiles = workers * INNER * width, tasks * m * n
-        task = few_rows_task_f32 if real is float else few_rows_task_f64
-    else:
-        panels = workers * min(k, INNER) * width
-        tasks = vectors_for(n, width)
-        p.parts = max(1, min(4 * workers // tasks, m // MICRO_MAX_ROWS))
-        tasks *= p.parts
-        task = nn_task_f32 if real is float else nn_task_f64
-    p.panels, p.tiles = allocate(c, panels), allocate(c, tiles)
+    p.a, p.b, p.c, p.m, p.n, p.k, p.packed, p.finish = a, b, c, m, n, k, False, NULL
+    arrange_product(&p, c, transpose_a, transpose_b)
+    p.panels, p.tiles = allocate(c, p.panels_size), allocate(c, p.tiles_size)
     cdef bint failed = p.panels == NULL or p.tiles == NULL
     if not failed:
-        if turned:
+        if not transpose_a and is_turned(&p, transpose_b):
             pack_rows(a, 1, k, k, m, <real*> p.panels, 0, k)
-        run_job(task, &p, tasks, m * n * k, workers)
-        if split:
-            add_chunks(<const real*> p.tiles, p.parts, m * n, c)
+        compute_product(&p, c)
     free(p.panels)
     free(p.tiles)
     if failed:

@@ -60,6 +60,30 @@ typedef enum {
     PASS_OPS
 } pass_op;
 
+/* Activations; those with a setting say what it is. */
+typedef enum {
+    NO_ACTIVATION,
+    RELU_ACTIVATION,
+    LIMITED_RELU_ACTIVATION, /* the largest result */
+    LEAKY_RELU_ACTIVATION,   /* the slope below zero */
+    SIGMOID_ACTIVATION,
+    TANH_ACTIVATION,
+    SILU_ACTIVATION,
+    HARD_SIGMOID_ACTIVATION,
+    HARD_SILU_ACTIVATION,
+    ELU_ACTIVATION,     /* the factor below zero */
+    SOFTMAX_ACTIVATION, /* over all channels of a pixel at once */
+    ACTIVATIONS
+} activation;
+
+/* What becomes of sums: activation(sum * scale + bias, then + or * other), where scale and bias
+ * are one number a channel, NULL for 1 and 0; a scale has a bias beside it. */
+typedef struct {
+    const void *scale, *bias;
+    int multiplies, activation;
+    double setting;
+} finish_arguments;
+
 /* Does elements, or rows, first .. first + count - 1. */
 typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_t count);
 
@@ -103,7 +127,16 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
     /* One output pixel of a max-pool over ReLU(x + bias), and the tap of each maximum. */         \
     typedef void (*relu_pool_##SUFFIX)(const REAL *x, const REAL *bias, const pool_window *window, \
                                        REAL *y, uint8_t *code);                                    \
-    /* Its gradient: each g to the pixel of x that code names, zero to the window's others. */     \
+    /* y[p][c] of `pixels` pixels from channel `first` on, x_pixel and y_pixel apart; other, NULL  \
+     * if there is none, lies as y does; x may be y. */                                            \
+    typedef void (*finish_##SUFFIX)(const finish_arguments *f, const REAL *x, ptrdiff_t x_pixel,   \
+                                    const REAL *other, REAL *y, ptrdiff_t y_pixel,                 \
+                                    ptrdiff_t pixels, ptrdiff_t first, ptrdiff_t channels);        \
+    /* One pixel y of a max-pool over a finish of x without scale and other. */                    \
+    typedef void (*max_finish_##SUFFIX)(const finish_arguments *f, const REAL *x,                  \
+                                        const pool_window *window, REAL *y, ptrdiff_t first);      \
+    /* The gradient of relu_pool: each g to the pixel of x that code names, zero to the window's   \
+     * others. */                                                                                  \
     typedef void (*spread_##SUFFIX)(const REAL *g, const uint8_t *code, const pool_window *window, \
                                     REAL *x);                                                      \
     /* y[y_offset[v] + lane] += sum over entries e: value[e] * x[index[e] + x_offset[v] + lane],   \
@@ -144,6 +177,8 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
         list_equal_##SUFFIX list_equal;                                                            \
         spread_##SUFFIX spread;                                                                    \
         relu_pool_##SUFFIX relu_pool;                                                              \
+        finish_##SUFFIX finish;                                                                    \
+        max_finish_##SUFFIX max_finish;                                                            \
         sum_shifted_##SUFFIX sum_shifted;                                                          \
         winograd_input_##SUFFIX winograd_input;                                                    \
         winograd_weight_##SUFFIX winograd_weight;                                                  \

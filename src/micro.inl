@@ -80,6 +80,9 @@ static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define LANE_INDEX int32_t
 #define SUFFIX f32
 #define SQRT sqrtf
+#define EXP expf
+#define EXPM1 expm1f
+#define TANH tanhf
 #define MASKED_LOAD MASKED_LOAD_F32
 #define MASKED_STORE MASKED_STORE_F32
 #if defined(COMPRESS_F32)
@@ -91,6 +94,9 @@ static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #undef LANE_INDEX
 #undef SUFFIX
 #undef SQRT
+#undef EXP
+#undef EXPM1
+#undef TANH
 #undef MASKED_LOAD
 #undef MASKED_STORE
 
@@ -98,6 +104,9 @@ static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define LANE_INDEX int64_t
 #define SUFFIX f64
 #define SQRT sqrt
+#define EXP exp
+#define EXPM1 expm1
+#define TANH tanh
 #define MASKED_LOAD MASKED_LOAD_F64
 #define MASKED_STORE MASKED_STORE_F64
 #include "micro_dtype.inl"

@@ -43,6 +43,40 @@ cdef extern from "micro.h" nogil:
     ctypedef void (*pass_function)(
         const pass_arguments* p, Py_ssize_t first, Py_ssize_t count) noexcept
 
+    enum:
+        NO_ACTIVATION
+        RELU_ACTIVATION
+        LIMITED_RELU_ACTIVATION
+        LEAKY_RELU_ACTIVATION
+        SIGMOID_ACTIVATION
+        TANH_ACTIVATION
+        SILU_ACTIVATION
+        HARD_SIGMOID_ACTIVATION
+        HARD_SILU_ACTIVATION
+        ELU_ACTIVATION
+        SOFTMAX_ACTIVATION
+        ACTIVATIONS
+
+    ctypedef struct finish_arguments:
+        const void* scale
+        const void* bias
+        int multiplies, activation
+        double setting
+
+    ctypedef void (*finish_f32)(
+        const finish_arguments* f, const float* x, Py_ssize_t x_pixel, const float* other, float* y,
+        Py_ssize_t y_pixel, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t channels) noexcept
+    ctypedef void (*max_finish_f32)(
+        const finish_arguments* f, const float* x, const pool_window* window, float* y,
+        Py_ssize_t first) noexcept
+    ctypedef void (*finish_f64)(
+        const finish_arguments* f, const double* x, Py_ssize_t x_pixel, const double* other,
+        double* y, Py_ssize_t y_pixel, Py_ssize_t pixels, Py_ssize_t first,
+        Py_ssize_t channels) noexcept
+    ctypedef void (*max_finish_f64)(
+        const finish_arguments* f, const double* x, const pool_window* window, double* y,
+        Py_ssize_t first) noexcept
+
     ctypedef void (*conv_block_f32)(
         const float* x, Py_ssize_t x_pixel, const tap_run* runs, Py_ssize_t n_runs, const float* w,
         Py_ssize_t w_row, float* y, Py_ssize_t y_pixel, Py_ssize_t channels,
@@ -139,6 +173,8 @@ cdef extern from "micro.h" nogil:
         transpose_f32 transpose
         sum_shifted_f32 sum_shifted
         relu_pool_f32 relu_pool
+        finish_f32 finish
+        max_finish_f32 max_finish
         spread_f32 spread
         list_equal_f32 list_equal
         sparse_sum_f32 sparse_sum[MICRO_MAX_ROWS]
@@ -177,6 +213,8 @@ cdef extern from "micro.h" nogil:
         transpose_f64 transpose
         sum_shifted_f64 sum_shifted
         relu_pool_f64 relu_pool
+        finish_f64 finish
+        max_finish_f64 max_finish
         spread_f64 spread
         list_equal_f64 list_equal
         sparse_sum_f64 sparse_sum[MICRO_MAX_ROWS]

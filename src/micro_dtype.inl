@@ -3,6 +3,7 @@
 
 #include "micro_channel.inl"
 #include "micro_conv.inl"
+#include "micro_finish.inl"
 #include "micro_pass.inl"
 #include "micro_pool.inl"
 #include "micro_sparse.inl"
@@ -73,6 +74,8 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
     .channel_outer = {UP_TO(ROWS_1, CHANNEL_OUTER_ENTRY, )},
     .sparse_sum = {UP_TO(ROWS_1, SPARSE_SUM_ENTRY, )},
     .relu_pool = NAME(relu_pool),
+    .finish = NAME(finish),
+    .max_finish = NAME(max_finish),
     .spread = NAME(spread),
     .list_equal = NAME(list_equal),
     .dot = NAME(dot),

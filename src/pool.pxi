@@ -1,4 +1,5 @@
-"""Max and average pooling: an output pixel is one call over its channels, an image one task."""
+"""Max and average pooling: an output pixel is one call over its channels, an image one task, or,
+where few images are read only, some rows of its output."""
 
 
 cdef struct Pooling:
@@ -6,7 +7,8 @@ cdef struct Pooling:
     void* x
     void* y
     int32_t* argmax
-    Py_ssize_t h, w, channels, kh, kw, oh, ow, stride_h, stride_w, pad_top, pad_left
+    Py_ssize_t n, h, w, channels, kh, kw, oh, ow, stride_h, stride_w, pad_top, pad_left
+    Py_ssize_t bands
 
 
 cdef inline Py_ssize_t clip_window(
@@ -23,24 +25,30 @@ cdef inline Py_ssize_t clip_window(
     return ((top + first_row) * p.w + left + first_col) * p.channels
 
 
-cdef void pool_image(void* context, Py_ssize_t n, real* dtype) noexcept nogil:
-    """Every window of one image. Windows may overlap and the backward kernels add to x, so the
-    image is not split."""
+cdef void pool_image(void* context, Py_ssize_t task, real* dtype) noexcept nogil:
+    """The windows of one image, or of a band of it. Windows may overlap and the backward kernels
+    add to x, so the image is then not split."""
     cdef Pooling* p = <Pooling*> context
-    cdef Py_ssize_t i, j, pixel = n * p.oh * p.ow
+    cdef Py_ssize_t n = task // p.bands, band = task % p.bands
+    cdef Py_ssize_t top = share(p.oh, band, p.bands), end = share(p.oh, band + 1, p.bands)
+    cdef Py_ssize_t i, j, pixel = (n * p.oh + top) * p.ow
     cdef real* image = <real*> p.x + n * p.h * p.w * p.channels
     cdef real* inside
     cdef real* y
     cdef int32_t* argmax
     cdef pool_window window
+    cdef finish_arguments plain
+    memset(&plain, 0, sizeof(plain))
     if p.op == MAX_POOL_BACKWARD or p.op == AVERAGE_POOL_BACKWARD:
         memset(image, 0, p.h * p.w * p.channels * sizeof(real))
-    for i in range(p.oh):
+    for i in range(top, end):
         for j in range(p.ow):
             inside = image + clip_window(p, i, j, &window)
             y = <real*> p.y + pixel * p.channels
             argmax = NULL if p.argmax == NULL else p.argmax + pixel * p.channels
-            if real is float:
+            if p.op == MAX_POOL and argmax == NULL:
+                max_finish(&plain, inside, &window, y, 0)
+            elif real is float:
                 micro.f32.pool[p.op](inside, y, argmax, &window)
             else:
                 micro.f64.pool[p.op](inside, y, argmax, &window)
@@ -55,13 +63,28 @@ cdef void pool_image_f64(void* context, Py_ssize_t n, int worker) noexcept nogil
     pool_image[double](context, n, NULL)
 
 
-cdef void pool(int op, real* x, real* y, int32_t* argmax, Geometry g) noexcept nogil:
+cdef Pooling pooling_of(int op, void* x, void* y, int32_t* argmax, Geometry g) noexcept nogil:
+    """A pooling in which an image is a task."""
     cdef Pooling p
-    p.op, p.x, p.y, p.argmax = op, x, y, argmax
+    p.op, p.x, p.y, p.argmax, p.n, p.bands = op, x, y, argmax, g.n, 1
     p.h, p.w, p.channels, p.kh, p.kw, p.oh, p.ow = g.h, g.w, g.c_in, g.kh, g.kw, g.oh, g.ow
     p.stride_h, p.stride_w, p.pad_top, p.pad_left = g.stride_h, g.stride_w, g.pad_top, g.pad_left
-    run_job(pool_image_f32 if real is float else pool_image_f64, &p, g.n,
-            4 * g.n * g.oh * g.ow * g.c_in * g.kh * g.kw, threads_get())
+    return p
+
+
+cdef void split_images(Pooling* p) noexcept nogil:
+    """Let a task of a forward pooling be some rows, if there are few images."""
+    p.bands = min(p.oh, vectors_for(2 * threads_get(), p.n))
+
+
+cdef void pool_all(Pooling* p, real* dtype) noexcept nogil:
+    run_job(pool_image_f32 if real is float else pool_image_f64, p, p.n * p.bands,
+            4 * p.n * p.oh * p.ow * p.channels * p.kh * p.kw, threads_get())
+
+
+cdef void pool(int op, real* x, real* y, int32_t* argmax, Geometry g) noexcept nogil:
+    cdef Pooling p = pooling_of(op, x, y, argmax, g)
+    pool_all(&p, y)
 
 
 def max_pool2d_forward_direct(

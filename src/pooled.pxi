@@ -1,14 +1,16 @@
 """What a fused convolution does with its sums: bias, ReLU and max-pooling, while they are in cache.
 
 Windows lie side by side; pixels that fill no window are dropped. Beside each maximum a byte says
-where in its window it was, or that it is DEAD: not positive, so that no gradient passes.
+where in its window it was, or that it is DEAD: not positive, so that no gradient passes. Where no
+gradient is wanted there is no such byte, and the activation may be another one.
 """
 
 
 cdef struct PooledOutput:
     const void* bias
     void* y         # (n, h, w, channels)
-    uint8_t* code   # the same shape
+    uint8_t* code   # the same shape; NULL if not wanted, and then this says what becomes of sums:
+    finish_arguments finish
     Py_ssize_t h, w, channels, window_h, window_w, sums_w  # sums_w: of a row of sums
 
 
@@ -29,7 +31,9 @@ cdef void pool_rows(
         for j in range(p.w):
             x = sums + (i * p.window_h * p.sums_w + j * p.window_w) * p.channels + first
             at = ((n * p.h + top + i) * p.w + j) * p.channels + first
-            if real is float:
+            if p.code == NULL:
+                max_finish(&p.finish, x, &window, <real*> p.y + at, first)
+            elif real is float:
                 micro.f32.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
             else:
                 micro.f64.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)

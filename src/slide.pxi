@@ -25,9 +25,14 @@ cdef struct Sliding:
     Py_ssize_t rows, step, target_image  # rows of the target; and of the source for each
     PooledOutput* pooled                 # what becomes of the sums, if they are not the target:
     Py_ssize_t of_pool                   # rows are then rows of it, of so many rows of sums
+    Finish* finish                       # what becomes of the target's pixels, or NULL
     # the weights: elements from one tap, channel or group to the next
     Py_ssize_t tap, source_channel, target_channel, group_at
-    Py_ssize_t n_phases, panel_size, bands, panel_parts, copy_size
+    Py_ssize_t n_phases, panel_size, bands, panel_parts
+    Py_ssize_t work          # multiply-adds in all
+    Py_ssize_t panels_size   # elements of all packed weights,
+    Py_ssize_t copy_size     # and of a band's copy and sums, of which each thread has one
+    int threads
 
 
 cdef void correlate(
@@ -100,6 +105,21 @@ cdef void slide_rows(
                 phase.target_row, phase.target_pixel, rows, phase.cols, last - first)
 
 
+cdef void finish_rows(
+    const Sliding* s, Py_ssize_t at, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t last,
+    real* dtype,
+) noexcept nogil:
+    """Finish channels first..last of every group, of some rows from the element `at` on."""
+    cdef const Phase* phase = s.phases
+    cdef Py_ssize_t pixel = phase.target_pixel, group, channel
+    cdef real* y = <real*> s.target + at
+    for group in range(s.source.groups if last - first < s.source.target_group else 1):
+        channel = group * s.source.target_group + first
+        finish_pixels(
+            s.finish, y + channel, pixel, y + channel, pixel, rows * phase.cols, at + channel,
+            channel, pixel if last - first == s.source.target_group else last - first)
+
+
 cdef void slide_task(void* context, Py_ssize_t task, int worker, real* dtype) noexcept nogil:
     """Some panels of a band of rows of one image."""
     cdef Sliding* s = <Sliding*> context
@@ -115,9 +135,12 @@ cdef void slide_task(void* context, Py_ssize_t task, int worker, real* dtype) no
     cdef real* copy = <real*> s.copies + worker * s.copy_size
     cdef const real* x = source_band(
         &s.source, n, top * s.step, (end - top - 1) * s.step + s.source.halo.span, copy)
+    cdef Py_ssize_t at
     if s.pooled == NULL:
-        slide_rows(s, x, top, end, first, last,
-                   <real*> s.target + n * s.target_image + top * s.phases[0].target_row)
+        at = n * s.target_image + top * s.phases[0].target_row
+        slide_rows(s, x, top, end, first, last, <real*> s.target + at)
+        if s.finish != NULL:
+            finish_rows(s, at, end - top, first, last, dtype)
     else:
         copy += s.copy_size - (end - top) * s.of_pool * s.phases[0].target_row
         slide_rows(s, x, top * s.of_pool, end * s.of_pool, first, last, copy)
@@ -196,15 +219,14 @@ cdef void divide(Sliding* s, Py_ssize_t panels, Py_ssize_t row_bytes, int thread
         panels, s.panel_parts * vectors_for(wanted, source.n * s.bands * s.panel_parts))
 
 
-cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
-    """Pack the weights and sum all images, in parallel; -1 if there is no memory."""
-    cdef Py_ssize_t width = MICRO_MAX_VECTORS * lanes(dtype), p, inner = 0, rows
+cdef void arrange(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
+    """Divide so many multiply-adds into tasks; how much memory the panels and copies take."""
     cdef Source* source = &s.source
-    cdef Py_ssize_t panels = 1 if source.by_channel else vectors_for(source.target_group, width)
-    cdef int threads = threads_get() if work >= SMALL else 1
+    cdef Py_ssize_t p, inner = 0, rows
     cdef Py_ssize_t sums_row = 0 if s.pooled == NULL else s.of_pool * s.phases[0].target_row
-    divide(s, 1 if s.pooled != NULL and source.groups > 1 else panels,
-           (s.step * source.row + sums_row) * sizeof(real), threads)
+    s.work, s.threads = work, threads_get() if work >= SMALL else 1
+    divide(s, 1 if s.pooled != NULL and source.groups > 1 else weight_panels(s, dtype),
+           (s.step * source.row + sums_row) * sizeof(real), s.threads)
     rows = (s.rows + s.bands - 1) // s.bands
     s.copy_size = rows * sums_row
     if source.copied:
@@ -212,18 +234,41 @@ cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
     for p in range(s.n_phases):
         s.phases[p].panels = inner
         inner += s.phases[p].inner
-    s.panels = allocate(
-        dtype, s.panel_size * (inner if source.by_channel else source.groups))
-    s.copies = allocate(dtype, threads * s.copy_size)
+    s.panels_size = s.panel_size * (inner if source.by_channel else source.groups)
+
+
+cdef inline Py_ssize_t weight_panels(const Sliding* s, real* dtype) noexcept nogil:
+    """Of one group."""
+    if s.source.by_channel:
+        return 1
+    return vectors_for(s.source.target_group, MICRO_MAX_VECTORS * lanes(dtype))
+
+
+cdef void pack(Sliding* s, real* dtype) noexcept nogil:
+    """Pack the weights into the panels."""
+    if s.source.by_channel:
+        pack_channels(s, <real*> s.panels)
+    else:
+        run_job(pack_task_f32 if real is float else pack_task_f64, s,
+                s.source.groups * weight_panels(s, dtype),
+                16 * s.panel_size * s.source.groups, s.threads)
+
+
+cdef void sum_images(Sliding* s, real* dtype) noexcept nogil:
+    """Sum over all images with the packed weights, in parallel."""
+    run_job(slide_task_f32 if real is float else slide_task_f64, s,
+            s.source.n * s.bands * s.panel_parts, s.work, s.threads)
+
+
+cdef int slide(Sliding* s, real* dtype, Py_ssize_t work) noexcept nogil:
+    """Pack the weights and sum all images; -1 if there is no memory."""
+    arrange(s, dtype, work)
+    s.panels = allocate(dtype, s.panels_size)
+    s.copies = allocate(dtype, s.threads * s.copy_size)
     cdef bint failed = s.panels == NULL or s.copies == NULL
     if not failed:
-        if source.by_channel:
-            pack_channels(s, <real*> s.panels)
-        else:
-            run_job(pack_task_f32 if real is float else pack_task_f64, s, source.groups * panels,
-                    16 * s.panel_size * source.groups, threads)
-        run_job(slide_task_f32 if real is float else slide_task_f64, s,
-                source.n * s.bands * s.panel_parts, work, threads)
+        pack(s, dtype)
+        sum_images(s, dtype)
     free(s.panels)
     free(s.copies)
     return -1 if failed else 0

@@ -24,9 +24,12 @@ cdef struct Winograd:
     void* panels   # the transformed weights: sixteen times [panel][channel in][lane]
     void* scratch  # for each worker: a band of x, transformed tiles, their products
     PooledOutput* pooled  # what becomes of y, by rows of tiles; NULL if it is wanted itself
+    Finish* finish        # what becomes of y's pixels, or NULL
     Py_ssize_t c_in, oh, ow, c_out
     Py_ssize_t tile_rows, tile_cols, rows, bands, panel_parts
-    Py_ssize_t panel_size, copy_size, scratch_size
+    Py_ssize_t panel_size, copy_size, scratch_size  # of one array of panels; of one worker
+    Py_ssize_t work  # multiply-adds in all
+    int threads
 
 
 cdef Source tile_source(
@@ -104,7 +107,8 @@ cdef void winograd_task(void* context, Py_ssize_t task, int worker, real* dtype)
                 vectors * lane, m + xi * m_step + done, channels, count, s.c_in, vectors, used,
                 False)
             done += used
-    cdef real* band_y = <real*> s.y + (n * s.oh + 2 * top) * s.ow * s.c_out
+    cdef Py_ssize_t at = (n * s.oh + 2 * top) * s.ow * s.c_out + first
+    cdef real* band_y = <real*> s.y + at - first
     if s.pooled != NULL:
         band_y = m + 16 * m_step
     for tile in range(count):
@@ -112,6 +116,10 @@ cdef void winograd_task(void* context, Py_ssize_t task, int worker, real* dtype)
                    2 * (tile // s.tile_cols), 2 * (tile % s.tile_cols), square)
     if s.pooled != NULL:
         pool_rows(s.pooled, band_y, n, top, top + rows, first, first + channels)
+    elif s.finish != NULL:
+        finish_pixels(
+            s.finish, band_y + first, s.c_out, band_y + first, s.c_out,
+            min(2 * rows, s.oh - 2 * top) * s.ow, at, first, channels)
 
 
 cdef void winograd_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
@@ -149,20 +157,20 @@ cdef void weights_task_f64(void* context, Py_ssize_t task, int worker) noexcept 
     weights_task[double](context, task, worker, NULL)
 
 
-cdef int winograd(
-    const real* x, const real* weight, real* y, Winograd* s, Py_ssize_t n, Py_ssize_t h,
-    Py_ssize_t w, Py_ssize_t pad_top, Py_ssize_t pad_left,
-) except -1 nogil:
-    """y = the sum over 3x3 windows of x, for the channels and output sizes in s."""
-    cdef Py_ssize_t lane = lanes(y), work = n * s.oh * s.ow * s.c_in * s.c_out * 4, wanted
-    cdef int threads = threads_get() if work >= SMALL else 1
-    s.weight, s.y = weight, y
+cdef void winograd_arrange(
+    Winograd* s, const real* x, Py_ssize_t n, Py_ssize_t h, Py_ssize_t w, Py_ssize_t pad_top,
+    Py_ssize_t pad_left,
+) noexcept nogil:
+    """Divide the sum over 3x3 windows of x, for the channels and output sizes in s, into tasks."""
+    cdef Py_ssize_t lane = lanes(<real*> x), wanted
+    s.work = n * s.oh * s.ow * s.c_in * s.c_out * 4
+    s.threads = threads_get() if s.work >= SMALL else 1
     s.tile_rows, s.tile_cols = (s.oh + 1) // 2, (s.ow + 1) // 2
     if s.pooled != NULL:
         s.tile_rows = s.pooled.h
     s.source = tile_source(x, n, h, w, s.c_in, pad_top, pad_left, s.tile_rows, s.tile_cols, 4)
     s.bands = vectors_for(s.tile_rows, max(1, TILES // s.tile_cols))
-    wanted = vectors_for(2 * threads, n * s.bands)
+    wanted = vectors_for(2 * s.threads, n * s.bands)
     s.panel_parts = min(vectors_for(s.c_out, MICRO_MAX_VECTORS * lane), wanted)
     s.bands = min(s.tile_rows, s.bands * vectors_for(wanted, s.panel_parts))
     s.rows = (s.tile_rows + s.bands - 1) // s.bands
@@ -172,14 +180,33 @@ cdef int winograd(
         s.rows * s.tile_cols * (s.c_in + s.c_out) + 2 * APART)
     if s.pooled != NULL:
         s.scratch_size += 2 * s.rows * s.ow * s.c_out
+
+
+cdef void winograd_pack(Winograd* s, real* dtype) noexcept nogil:
+    """Transform the weights into the panels."""
+    run_job(weights_task_f32 if real is float else weights_task_f64, s,
+            vectors_for(s.c_in, WEIGHT_ROWS), 100 * s.c_in * s.c_out, s.threads)
+
+
+cdef void winograd_sum(Winograd* s, real* dtype) noexcept nogil:
+    """Sum over all images with the transformed weights, in parallel."""
+    run_job(winograd_task_f32 if real is float else winograd_task_f64, s,
+            s.source.n * s.bands * s.panel_parts, s.work, s.threads)
+
+
+cdef int winograd(
+    const real* x, const real* weight, real* y, Winograd* s, Py_ssize_t n, Py_ssize_t h,
+    Py_ssize_t w, Py_ssize_t pad_top, Py_ssize_t pad_left,
+) except -1 nogil:
+    """y = the sum over 3x3 windows of x, for the channels and output sizes in s."""
+    s.weight, s.y, s.finish = weight, y, NULL
+    winograd_arrange(s, x, n, h, w, pad_top, pad_left)
     s.panels = allocate(y, 16 * s.panel_size)
-    s.scratch = allocate(y, threads * s.scratch_size)
+    s.scratch = allocate(y, s.threads * s.scratch_size)
     cdef bint failed = s.panels == NULL or s.scratch == NULL
     if not failed:
-        run_job(weights_task_f32 if real is float else weights_task_f64, s,
-                vectors_for(s.c_in, WEIGHT_ROWS), 100 * s.c_in * s.c_out, threads)
-        run_job(winograd_task_f32 if real is float else winograd_task_f64, s,
-                n * s.bands * s.panel_parts, work, threads)
+        winograd_pack(s, y)
+        winograd_sum(s, y)
     free(s.panels)
     free(s.scratch)
     if failed:

@@ -26,6 +26,7 @@ HOUSE = [
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
     ["callbacks", "datasets", "preprocessing"],
+    ["plan"],
     ["training"],
     ["models"],
     ["plot", "wrappers"],

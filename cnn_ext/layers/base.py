@@ -30,6 +30,11 @@ class _Call(threading.local):
 _call = _Call()
 
 
+def called_for_training() -> bool:
+    """Whether the layer that calls another, in this thread, was called for training."""
+    return bool(_call.training)
+
+
 def _checked_build(build: Callable[..., None]) -> Callable[..., None]:
     """A layer's `build` that checks the shapes first and leaves the layer built."""
 

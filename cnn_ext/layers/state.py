@@ -24,6 +24,8 @@ class Stateful(TeachesKeywords):
     dtype: str
     built: bool
 
+    _changes = 0  # how often a public attribute has been set, which a plan is not to miss
+
     def _start(self, trainable: bool) -> None:
         self._trainable = bool(trainable)
         self._own_trainable: list[Variable] = []
@@ -47,6 +49,8 @@ class Stateful(TeachesKeywords):
         """Keep account of the Variables and layers among the attributes."""
         if name not in _UNTRACKED:
             value = self._owned(value)
+        if name[0] != "_":
+            object.__setattr__(self, "_changes", self._changes + 1)
         object.__setattr__(self, name, value)
 
     def _owned(self, value: Any) -> Any:

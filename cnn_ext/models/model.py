@@ -14,6 +14,7 @@ from cnn_ext.layers.shapes import map_shapes, without_batch
 from cnn_ext.models.configuration import functional_config, functional_from_config
 from cnn_ext.models.functional import GraphOwner, graph_between
 from cnn_ext.models.graph import Graph
+from cnn_ext.models.planning import PlanOwner
 from cnn_ext.saving import load_weights, save_model, save_weights
 from cnn_ext.saving.model_file import model_from_bytes, model_to_bytes
 from cnn_ext.symbolic import KerasTensor
@@ -22,7 +23,7 @@ from cnn_ext.tree import map_structure
 from cnn_ext.utils.summary import print_summary
 
 
-class Model(GraphOwner, Trainer, Layer):
+class Model(PlanOwner, GraphOwner, Trainer, Layer):
     """A layer that is made of layers (`keras.Model`): functional, subclassed, or a Sequential.
 
     Args:
@@ -82,6 +83,11 @@ class Model(GraphOwner, Trainer, Layer):
             self.built = True
             if not trainable:
                 self.trainable = False
+
+    def _static_graph(self) -> Graph | None:
+        """The graph that a call runs; None if a subclass has a `call` of its own, or none yet."""
+        usual = type(self).call is Model.call and type(self).__call__ is Model.__call__
+        return self._graph if usual else None
 
     @property
     def layers(self) -> list[Layer]:

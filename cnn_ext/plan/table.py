@@ -1,0 +1,81 @@
+"""The table that `model.explain_plan()` prints."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from cnn_ext.plan.planned import Planned
+from cnn_ext.plan.steps import Convolution, Finish, Step, Weighted
+
+PrintFn = Callable[[str], Any] | None
+
+
+def print_refusal(name: str, why: str, print_fn: PrintFn) -> None:
+    """Say that a model runs layer by layer, and why."""
+    _print([f'Model "{name}" has no plan and runs layer by layer: {why}.'], print_fn)
+
+
+def print_plan(
+    name: str, shapes: Any, planned: Planned, seconds: list[float] | None, print_fn: PrintFn
+) -> None:
+    """Print the steps of a plan, with the seconds that each took if they are known."""
+    from rich.table import Column, Table
+
+    headers = [Column("#", justify="right"), *map(Column, ("Step", "Kernel", "Output"))]
+    headers += [Column(text, justify="right") for text in ("MFLOPs", "KB")]
+    if seconds is not None:
+        headers += [Column(text, justify="right") for text in ("us", "GFLOP/s")]
+    table = Table(*headers)
+    for number, step in enumerate(planned.steps):
+        cells = [str(number + 1), described(step), step.kernel, _shape(step.y.shape)]
+        cells += [f"{step.flops / 1e6:,.3f}", f"{_bytes(step) / 1024:,.1f}"]
+        if seconds is not None:
+            cells += [f"{1e6 * seconds[number]:,.1f}", f"{step.flops / seconds[number] / 1e9:,.1f}"]
+        table.add_row(*cells)
+    count = len(planned.steps)
+    shown = ", ".join(map(str, shapes))
+    flops = sum(step.flops for step in planned.steps) / 1e6
+    below = (
+        f"Total: {flops:,.3f} MFLOPs; arena {planned.arena / 1024:,.1f} KB, packed weights "
+        f"{planned.nbytes / 1024:,.1f} KB"
+    )
+    if seconds is not None:
+        below += f"; {1e6 * sum(seconds):,.1f} us"
+    title = f'Plan of model "{name}" for {shown}: {count} step{"s"[: count != 1]}'
+    _print([title, table, below], print_fn)
+
+
+def described(step: Step) -> str:
+    """What a step computes: its layers, and what else happens in it."""
+    parts = list(dict.fromkeys(step.layers))
+    text = " + ".join(parts)
+    activation = step.activation.name if isinstance(step, Weighted | Finish) else "linear"
+    more = [] if activation == "linear" else [activation.replace("_", " ")]
+    if isinstance(step, Convolution) and step.window != (0, 0):
+        more.append(f"max-pool {step.window[0]}x{step.window[1]}")
+    return f"{text} ({', '.join(more)})" if more else text
+
+
+def _bytes(step: Step) -> int:
+    """What a step reads and writes."""
+    weights = 0
+    if isinstance(step, Weighted):
+        weights = sum(v.size for v in (step.weights.kernel, step.weights.bias) if v is not None)
+    return 4 * (sum(value.size for value in step.reads) + step.y.size + weights)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _print(parts: list[Any], print_fn: PrintFn) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, width=None if print_fn is None else 120)
+    with console.capture() if print_fn is not None else contextlib.nullcontext() as captured:
+        for part in parts:
+            console.print(part, soft_wrap=isinstance(part, str))
+    if print_fn is not None and captured is not None:
+        print_fn(captured.get())

@@ -1,0 +1,149 @@
+/* What becomes of sums before they leave the cache: a scale, a bias, another array added to them or
+ * multiplied by them, an activation. Plain loops over the channels, which the compiler vectorises;
+ * see micro.h. A NaN stays a NaN through every activation. */
+
+static ALWAYS_INLINE REAL NAME(activated)(const activation kind, REAL v, REAL setting) {
+    switch (kind) {
+    case RELU_ACTIVATION:
+        return v < 0 ? 0 : v;
+    case LIMITED_RELU_ACTIVATION:
+        return v < 0 ? 0 : v > setting ? setting : v;
+    case LEAKY_RELU_ACTIVATION:
+        return v < 0 ? v * setting : v;
+    case SIGMOID_ACTIVATION:
+        return 1 / (1 + EXP(-v));
+    case TANH_ACTIVATION:
+        return TANH(v);
+    case SILU_ACTIVATION:
+        return v / (1 + EXP(-v));
+    case HARD_SIGMOID_ACTIVATION:
+    case HARD_SILU_ACTIVATION: {
+        const REAL part = v / 6 + (REAL)0.5;
+        const REAL gate = part < 0 ? 0 : part > 1 ? 1 : part;
+        return kind == HARD_SIGMOID_ACTIVATION ? gate : v * gate;
+    }
+    case ELU_ACTIVATION:
+        return v < 0 ? setting * EXPM1(v) : v;
+    default:
+        return v;
+    }
+}
+
+/* exp(y) / sum(exp(y)) of one row. */
+static void NAME(softmax)(REAL *y, ptrdiff_t channels) {
+    REAL largest = y[0], sum = 0;
+    for (ptrdiff_t c = 1; c < channels; c++)
+        largest = y[c] > largest || y[c] != y[c] ? y[c] : largest;
+    for (ptrdiff_t c = 0; c < channels; c++)
+        sum += y[c] = EXP(y[c] - largest);
+    for (ptrdiff_t c = 0; c < channels; c++)
+        y[c] /= sum;
+}
+
+static ALWAYS_INLINE void NAME(activate_as)(const activation kind, REAL *y, ptrdiff_t channels,
+                                            REAL setting) {
+    for (ptrdiff_t c = 0; c < channels; c++)
+        y[c] = NAME(activated)(kind, y[c], setting);
+}
+
+#define ACTIVATE(kind)                                                                             \
+    case kind:                                                                                     \
+        NAME(activate_as)(kind, y, channels, setting);                                             \
+        break;
+
+static void NAME(activate)(int kind, REAL *y, ptrdiff_t channels, REAL setting) {
+    switch (kind) {
+        ACTIVATE(RELU_ACTIVATION)
+        ACTIVATE(LIMITED_RELU_ACTIVATION)
+        ACTIVATE(LEAKY_RELU_ACTIVATION)
+        ACTIVATE(SIGMOID_ACTIVATION)
+        ACTIVATE(TANH_ACTIVATION)
+        ACTIVATE(SILU_ACTIVATION)
+        ACTIVATE(HARD_SIGMOID_ACTIVATION)
+        ACTIVATE(HARD_SILU_ACTIVATION)
+        ACTIVATE(ELU_ACTIVATION)
+    case SOFTMAX_ACTIVATION:
+        NAME(softmax)(y, channels);
+        break;
+    default:
+        break;
+    }
+}
+
+#undef ACTIVATE
+
+static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_pixel,
+                         const REAL *other, REAL *y, ptrdiff_t y_pixel, ptrdiff_t pixels,
+                         ptrdiff_t first, ptrdiff_t channels) {
+    const REAL *scale = f->scale == NULL ? NULL : (const REAL *)f->scale + first;
+    const REAL *bias = f->bias == NULL ? NULL : (const REAL *)f->bias + first;
+    const int only_relu =
+        f->activation == RELU_ACTIVATION && scale == NULL && bias != NULL && other == NULL;
+    for (ptrdiff_t p = 0; p < pixels; p++, x += x_pixel, y += y_pixel) {
+        if (only_relu) { /* the commonest: in one pass */
+            for (ptrdiff_t c = 0; c < channels; c++)
+                y[c] = NAME(activated)(RELU_ACTIVATION, x[c] + bias[c], 0);
+            continue;
+        }
+        if (scale != NULL && bias != NULL) {
+            for (ptrdiff_t c = 0; c < channels; c++)
+                y[c] = x[c] * scale[c] + bias[c];
+        } else if (bias != NULL) {
+            for (ptrdiff_t c = 0; c < channels; c++)
+                y[c] = x[c] + bias[c];
+        } else if (x != y) {
+            memcpy(y, x, (size_t)channels * sizeof(REAL));
+        }
+        if (other != NULL) {
+            const REAL *more = other + p * y_pixel;
+            if (f->multiplies)
+                for (ptrdiff_t c = 0; c < channels; c++)
+                    y[c] *= more[c];
+            else
+                for (ptrdiff_t c = 0; c < channels; c++)
+                    y[c] += more[c];
+        }
+        NAME(activate)(f->activation, y, channels, (REAL)f->setting);
+    }
+}
+
+/* The maximum of a window, then as above; the activation must be monotone. */
+static ALWAYS_INLINE void NAME(max_finish_window)(const ptrdiff_t rows, const ptrdiff_t cols,
+                                                  const finish_arguments *f, const REAL *x,
+                                                  const pool_window *window, REAL *y,
+                                                  ptrdiff_t first) {
+    typedef LANE_INDEX index __attribute__((vector_size(VECTOR_BYTES)));
+    const ptrdiff_t channels = window->channels;
+    const REAL *bias = f->bias == NULL ? NULL : (const REAL *)f->bias + first;
+    for (ptrdiff_t c = 0; c < channels; c += LANES) {
+        const ptrdiff_t count = channels - c < LANES ? channels - c : LANES;
+        vec best = NAME(load_up_to)(x + c, count);
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            for (ptrdiff_t j = 0; j < cols; j++) {
+                const REAL *p = x + i * window->x_row + j * window->x_pixel + c;
+                const vec value = NAME(load_up_to)(p, count);
+                /* A NaN wins over all, and stays. */
+                const index better = (value > best) | (value != value);
+                best = (vec)((better & (index)value) | (~better & (index)best));
+            }
+        }
+        if (bias != NULL)
+            best += NAME(load_up_to)(bias + c, count);
+        if (f->activation == RELU_ACTIVATION)
+            best = (vec)(~(best < 0) & (index)best);
+        if (count == LANES)
+            NAME(store)(y + c, best);
+        else
+            NAME(store_partial)(y + c, best, count);
+    }
+    if (f->activation != RELU_ACTIVATION)
+        NAME(activate)(f->activation, y, channels, (REAL)f->setting);
+}
+
+static void NAME(max_finish)(const finish_arguments *f, const REAL *x, const pool_window *window,
+                             REAL *y, ptrdiff_t first) {
+    if (window->rows == 2 && window->cols == 2)
+        NAME(max_finish_window)(2, 2, f, x, window, y, first);
+    else
+        NAME(max_finish_window)(window->rows, window->cols, f, x, window, y, first);
+}
