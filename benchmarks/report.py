@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from geometries import OPERATIONS
-
 SLOW = 0.8
 BUSY = 0.1
 SHORT = {"tensorflow": "TF", "onnxruntime": "ORT"}
@@ -90,7 +88,7 @@ def number(ratio: float | None) -> str:
 def summary(results: Results) -> str:
     """Means over all rows, the slow rows and the wrong ones, and the machine."""
     lines = [""]
-    for operation in OPERATIONS:
+    for operation in dict.fromkeys(row.operation for row in results.rows):
         rows = [row for row in results.rows if row.operation == operation]
         if ratios := [row.best for row in rows if row.best is not None]:
             mean = statistics.geometric_mean(ratios)

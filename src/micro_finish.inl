@@ -35,7 +35,9 @@ static void NAME(softmax)(REAL *y, ptrdiff_t channels) {
     for (ptrdiff_t c = 1; c < channels; c++)
         largest = y[c] > largest || y[c] != y[c] ? y[c] : largest;
     for (ptrdiff_t c = 0; c < channels; c++)
-        sum += y[c] = EXP(y[c] - largest);
+        y[c] = EXP(y[c] - largest);
+    for (ptrdiff_t c = 0; c < channels; c++)
+        sum += y[c];
     for (ptrdiff_t c = 0; c < channels; c++)
         y[c] /= sum;
 }
@@ -72,19 +74,13 @@ static void NAME(activate)(int kind, REAL *y, ptrdiff_t channels, REAL setting) 
 
 #undef ACTIVATE
 
-static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_pixel,
-                         const REAL *other, REAL *y, ptrdiff_t y_pixel, ptrdiff_t pixels,
-                         ptrdiff_t first, ptrdiff_t channels) {
+/* Up to the activation, for some pixels. */
+static ALWAYS_INLINE void NAME(combine)(const finish_arguments *f, const REAL *x, ptrdiff_t x_pixel,
+                                        const REAL *other, REAL *y, ptrdiff_t y_pixel,
+                                        ptrdiff_t pixels, ptrdiff_t first, ptrdiff_t channels) {
     const REAL *scale = f->scale == NULL ? NULL : (const REAL *)f->scale + first;
     const REAL *bias = f->bias == NULL ? NULL : (const REAL *)f->bias + first;
-    const int only_relu =
-        f->activation == RELU_ACTIVATION && scale == NULL && bias != NULL && other == NULL;
     for (ptrdiff_t p = 0; p < pixels; p++, x += x_pixel, y += y_pixel) {
-        if (only_relu) { /* the commonest: in one pass */
-            for (ptrdiff_t c = 0; c < channels; c++)
-                y[c] = NAME(activated)(RELU_ACTIVATION, x[c] + bias[c], 0);
-            continue;
-        }
         if (scale != NULL && bias != NULL) {
             for (ptrdiff_t c = 0; c < channels; c++)
                 y[c] = x[c] * scale[c] + bias[c];
@@ -103,9 +99,34 @@ static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_p
                 for (ptrdiff_t c = 0; c < channels; c++)
                     y[c] += more[c];
         }
-        NAME(activate)(f->activation, y, channels, (REAL)f->setting);
     }
 }
+
+#define IN_L1 2048 /* elements of a block of pixels, which its second pass finds in L1 */
+
+static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_pixel,
+                         const REAL *other, REAL *y, ptrdiff_t y_pixel, ptrdiff_t pixels,
+                         ptrdiff_t first, ptrdiff_t channels) {
+    if (f->activation == RELU_ACTIVATION && f->scale == NULL && f->bias != NULL && other == NULL) {
+        const REAL *bias = (const REAL *)f->bias + first; /* the commonest: in one pass */
+        for (ptrdiff_t p = 0; p < pixels; p++, x += x_pixel, y += y_pixel)
+            for (ptrdiff_t c = 0; c < channels; c++)
+                y[c] = NAME(activated)(RELU_ACTIVATION, x[c] + bias[c], 0);
+        return;
+    }
+    /* Pixels without a gap are activated as one stretch: few channels would not fill a vector. */
+    const int together = y_pixel == channels && f->activation != SOFTMAX_ACTIVATION;
+    const ptrdiff_t most = together && channels < IN_L1 ? IN_L1 / channels : 1;
+    for (ptrdiff_t p = 0; p < pixels; p += most) {
+        const ptrdiff_t count = pixels - p < most ? pixels - p : most;
+        REAL *block = y + p * y_pixel;
+        NAME(combine)(f, x + p * x_pixel, x_pixel, other == NULL ? NULL : other + p * y_pixel,
+                      block, y_pixel, count, first, channels);
+        NAME(activate)(f->activation, block, count * channels, (REAL)f->setting);
+    }
+}
+
+#undef IN_L1
 
 /* The maximum of a window, then as above; the activation must be monotone. */
 static ALWAYS_INLINE void NAME(max_finish_window)(const ptrdiff_t rows, const ptrdiff_t cols,
