@@ -9,6 +9,10 @@ training step would be one more step_function.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
 
+cdef enum:
+    AWAKE = 2  # so many times its work counts: the threads wait for a step awake, and soon have it
+
+
 cdef struct Copying:
     # `outer` times `inner` stretches of `length` elements, and how far they are apart; zeros:
     # elements of y that are cleared first, for each of `outer`
@@ -234,7 +238,7 @@ cdef class Plan:
         forward_sliding(&s.sliding, &s.phase, taps.numbers, taps.runs, <float*> NULL,
                         <float*> NULL, <float*> NULL, g, &s.pooled if pooled else NULL)
         s.sliding.finish, s.sliding.panels = &s.finish, weights.panels
-        arrange(&s.sliding, <float*> NULL, multiply_adds(g))
+        arrange(&s.sliding, <float*> NULL, AWAKE * multiply_adds(g))
         self._needs(s.sliding.threads * s.sliding.copy_size)
 
     def add_product(

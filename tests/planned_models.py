@@ -182,7 +182,16 @@ class Lines(keras.Model):
         return self.dense(inputs)
 
 
+def replaced() -> Any:
+    """A layer whose method someone has replaced in place."""
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(3)])
+    before = model.layers[0].call
+    model.layers[0].call = lambda inputs: before(inputs) + 1
+    return model
+
+
 EAGER = [
+    ("replaced", replaced, (4,), "methods have been replaced"),
     ("subclassed", Lines, (3,), "call() of its own"),
     (
         "sequences",

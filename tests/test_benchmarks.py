@@ -32,6 +32,26 @@ def test_kernels_prints_and_saves_every_row(tmp_path: Path) -> None:
         assert all(row["flops"] > 0 and row["seconds"]["cnn_ext"] > 0 for row in rows)
 
 
+def test_networks_are_timed_whole(tmp_path: Path) -> None:
+    program = [
+        sys.executable,
+        str(BENCHMARKS / "networks.py"),
+        "--json",
+        str(tmp_path / "out.json"),
+    ]
+    path = os.pathsep.join([str(BENCHMARKS), *filter(None, sys.path)])
+    text = subprocess.check_output(
+        [*program, "--batch", "2", "--seconds", "0.01"],
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    saved = json.loads((tmp_path / "out.json").read_text())
+    assert saved["wrong"] == [] and len(saved["rows"]) == 5
+    for row in saved["rows"]:
+        assert row["network"] in text
+        assert row["flops"] > 0 and row["seconds"]["cnn_ext"] > 0
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("name", ["31x29x17->33 5x5 /2", "dilation 2", "groups 2", "3x3 depthwise"])
 def test_a_wrong_kernel_is_noticed(

@@ -86,8 +86,9 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
 
     def _static_graph(self) -> Graph | None:
         """The graph that a call runs; None if a subclass has a `call` of its own, or none yet."""
-        usual = type(self).call is Model.call and type(self).__call__ is Model.__call__
-        return self._graph if usual else None
+        cls = type(self)
+        usual = cls.call is Model.call and cls.__call__ is Model.__call__
+        return self._graph if usual and "call" not in vars(self) else None
 
     @property
     def layers(self) -> list[Layer]:

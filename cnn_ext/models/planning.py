@@ -61,10 +61,10 @@ class PlanOwner:
                 arrays = self._arrays(graph, inputs)
         else:
             arrays = self._arrays(graph, inputs)
-        if not arrays or not _are_fit(graph, arrays):
-            return None
         if self._plans is None:
             self._plans = Plans()
+        if not arrays or not (self._plans.knows(graph, arrays) or _are_fit(graph, arrays)):
+            return None
         outputs = self._plans.outputs(self, graph, arrays)
         if outputs is None:
             return None

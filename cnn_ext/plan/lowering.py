@@ -48,6 +48,7 @@ _ACTIVATIONS: dict[Any, Activation] = {
     activations.elu: Activation("elu", 1.0),
     activations.softmax: Activation("softmax"),
 }
+_REPLACEABLE = {"call", "convolve", "convolution_op", "compute_output_shape"}
 _REMEMBERED = ("softmax", "sigmoid")  # results of which keep their logits for a loss
 
 
@@ -94,6 +95,8 @@ class Lowering:
         lower = LAYERS.get(type(operation))
         if lower is None:
             raise self.refused(f"there is no step for a {type(operation).__name__}")
+        if _REPLACEABLE & vars(operation).keys():
+            raise self.refused("its methods have been replaced")
         if operation.dtype != "float32":
             raise self.refused(f"its dtype is {operation.dtype}")
         if operation.activity_regularizer is not None:

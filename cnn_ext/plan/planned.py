@@ -62,6 +62,11 @@ class Plans:
             found = self._found(model, graph, tuple([a.shape for a in arrays]))
             return None if isinstance(found, NotPlanned) else found.run(arrays)
 
+    def knows(self, graph: Any, arrays: list[np.ndarray]) -> bool:
+        """Whether arrays of these shapes have come to this graph before."""
+        known = self._by_shape.get(tuple([a.shape for a in arrays]))
+        return isinstance(known, Planned) and self._graphs[0][1] is graph
+
     def found(self, model: Any, graph: Any, shapes: Shapes) -> Planned:
         """The plan for these shapes; NotPlanned if there is none."""
         with self._lock:
@@ -160,13 +165,19 @@ class Planned:
             if value.storage in given:  # a result must be an array of its own
                 copies[value] = Value(value.shape)
                 steps.append(Finish(value, copies[value], ("copy",)))
-        self._outputs = [copies.get(value, value) for value in outputs]
-        self._logits = {copies.get(y, y): copies.get(x, x) for y, x in logits.items()}
-        results = [*self._outputs, *self._logits.values()]
+        produced = [copies.get(value, value) for value in outputs]
+        remembered = {copies.get(y, y): copies.get(x, x) for y, x in logits.items()}
+        results = [*produced, *remembered.values()]
         self.steps = fused(steps, results)
         self._results = list(dict.fromkeys(value.storage for value in results))
         if not self.steps or len(inputs) + len(self._results) > MOST_ARRAYS:
             raise NotPlanned("there is nothing to compute, or too many inputs and outputs")
+        places = {storage: i for i, storage in enumerate(self._results)}
+        self._read = [(places[y.storage], y.shape) for y in produced]
+        self._remembered = [
+            (output, places[remembered[y].storage], remembered[y].shape)
+            for output, y in enumerate(produced) if y in remembered
+        ]  # fmt: skip
         self._packed: list[Packed] = []
         self._place(inputs, plans)
 
@@ -202,11 +213,10 @@ class Planned:
                 packed.refresh()
             self._version = version
         results = self.plan.run(*arrays)
-        made = dict(zip(self._results, results, strict=True))
-        found = {y: _tensor(made[y.storage], y) for y in self._outputs}
-        for y, x in self._logits.items():
-            found[y]._keras_logits = _tensor(made[x.storage], x)
-        return [found[y] for y in self._outputs]
+        found = [Tensor(results[i].reshape(shape)) for i, shape in self._read]
+        for output, i, shape in self._remembered:
+            found[output]._keras_logits = Tensor(results[i].reshape(shape))
+        return found
 
     @property
     def nbytes(self) -> int:
@@ -221,10 +231,6 @@ class Planned:
             f"{inside} bytes of values, scratch {self.plan.scratch} bytes, packed weights "
             f"{self.nbytes} bytes"
         )
-
-
-def _tensor(array: np.ndarray, value: Value) -> Tensor:
-    return Tensor(array if array.shape == value.shape else array.reshape(value.shape))
 
 
 def _after_fork_in_child() -> None:
