@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -85,8 +86,9 @@ class TeachesKeywords:
 
 
 def missing_attribute(module: str, names: Iterable[str]) -> Callable[[str], Any]:
-    """A module's `__getattr__` that suggests the nearest public name."""
+    """A module's `__getattr__` that suggests the nearest public name; `dir()` shows those names."""
     public = sorted(names)
+    vars(sys.modules[module])["__dir__"] = lambda: public
 
     def __getattr__(name: str) -> Any:
         raise AttributeError(

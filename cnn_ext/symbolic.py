@@ -201,6 +201,10 @@ def _single(items: list[Any]) -> Any:
     return items[0] if len(items) == 1 else items
 
 
+# Module and class by which Keras's model files name an operation; `ops` fills it.
+class_names: dict[Callable[..., Any], tuple[str, str]] = {}
+
+
 class FunctionCall(Operation):
     """A function of arrays, with its static arguments, as a step of a functional model.
 
@@ -229,16 +233,22 @@ class FunctionCall(Operation):
 
     @property
     def class_name(self) -> str:
-        """The name of Keras's class for this operation: `"ExpandDims"`."""
-        return "".join(part.capitalize() for part in self.function.__name__.split("_"))
+        """What tables call it: Keras's class for an operation of `ops`, `"ExpandDims"`."""
+        return class_names.get(self.function, ("", self.function.__name__))[1]
 
     def get_config(self) -> dict[str, Any]:
         """Name and static arguments."""
         return {"name": self.name, **self.static}
 
     def published_as(self) -> tuple[str, str]:
-        """Keras's module and class name for this operation, as model files have them."""
-        return f"keras.src.ops.{module_of(self.function.__name__)}", self.class_name
+        """Keras's module and class for this operation, as model files have them."""
+        if self.function not in class_names:
+            raise ValueError(
+                f"'{self.function.__name__}' is no operation of cnn_ext.ops, so that a file cannot "
+                "name it: put the call into a layer of your own, and decorate that with "
+                f"@keras.saving.register_keras_serializable(). Received: {self.function!r}"
+            )
+        return class_names[self.function]
 
     def __repr__(self) -> str:
         return f"<Operation name={self.name}>"
@@ -264,29 +274,12 @@ def recorded(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) 
     return FunctionCall(function, static).symbolic_call(*inputs)
 
 
-_MODULES = {
-    "core": "cast scatter scatter_update slice slice_update stop_gradient unstack",
-    "image": "resize affine_transform pad_images crop_images rgb_to_grayscale rgb_to_hsv "
-    "hsv_to_rgb",
-    "linalg": "norm",
-    "math": "logsumexp top_k in_top_k rsqrt erf",
-    "nn": "average_pool batch_normalization binary_crossentropy categorical_crossentropy celu conv "
-    "conv_transpose depthwise_conv elu gelu glu hard_sigmoid hard_silu hard_tanh hard_shrink "
-    "layer_normalization leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize "
-    "one_hot relu relu6 rms_normalization selu separable_conv sigmoid silu softmax soft_shrink "
-    "softplus softsign sparse_categorical_crossentropy sparsemax sparse_plus squareplus "
-    "tanh_shrink threshold",
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
-
-
-def module_of(operation: str) -> str:
-    """The part of Keras's ops that an operation is in: `"nn"` for `"relu"`."""
-    return _MODULE_OF.get(operation, "numpy")
-
-
+@functools.cache
 def accepts_symbols(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: a function of arrays that, called on KerasTensors, becomes a step of a model."""
+    """Decorator: a function of arrays that, called on KerasTensors, becomes a step of a model.
+
+    It gives one and the same function for a function, by which files name the operation.
+    """
 
     @functools.wraps(function)
     def either(*args: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,5 @@
 """The example scripts run; the textbook's run with Keras too, but for their import."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -105,4 +104,4 @@ def test_the_scripts_hold_no_other_library():
     for script in PICTURES:
         source = (TEXTBOOK / script).read_text(encoding="utf-8")
         assert "tensorflow" not in source
-    assert json.dumps(sorted(PICTURES)) == json.dumps(sorted(p.name for p in TEXTBOOK.glob("*.py")))
+    assert sorted(PICTURES) == sorted(path.name for path in TEXTBOOK.glob("*.py"))

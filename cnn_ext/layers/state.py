@@ -13,7 +13,9 @@ from cnn_ext.autograd import Tensor, Variable, as_array
 from cnn_ext.layers.owned import OwnedDict, OwnedList
 from cnn_ext.tree import flatten
 
-_UNTRACKED = ("_own_trainable", "_own_non_trainable", "_sublayers", "_metrics", "_inbound_nodes")
+_UNTRACKED = (
+    "_own_trainable", "_own_non_trainable", "_sublayers", "_metrics", "_losses", "_inbound_nodes",
+)  # fmt: skip
 _NOT_OWNED = (*_UNTRACKED, "_constructor_arguments")
 
 
@@ -250,6 +252,7 @@ class Stateful(TeachesKeywords):
         return [*self._own_losses(), *of_weights]
 
     def _clear_losses(self) -> None:
-        self._losses = []
+        if self._losses:
+            self._losses = []
         for layer in self._sublayers:
             layer._clear_losses()

@@ -8,7 +8,14 @@ from typing import Any
 from cnn_ext import registry
 from cnn_ext._errors import did_you_mean
 from cnn_ext.models.graph import Graph
-from cnn_ext.symbolic import FunctionCall, KerasTensor, Node, any_symbolic, node_of
+from cnn_ext.symbolic import (
+    FunctionCall,
+    KerasTensor,
+    Node,
+    any_symbolic,
+    class_names,
+    node_of,
+)
 from cnn_ext.tree import flatten, map_structure
 
 _OPERATIONS = "keras.src.ops."
@@ -119,7 +126,7 @@ def _check_data(name: str, arguments: Any) -> None:
 
 def _operation(class_name: str) -> Any:
     """The function of `ops` for Keras's class name: `"ExpandDims"`."""
-    known = {FunctionCall(f, {}).class_name: f for f in registry.published("keras.ops").values()}
+    known = {name: function for function, (_, name) in class_names.items()}
     if class_name not in known:
         raise TypeError(
             f"Could not locate operation '{class_name}'{did_you_mean(class_name, known)}. "

@@ -222,6 +222,7 @@ from cnn_ext.ops.normalization import (
     psnr,
     rms_normalization,
 )
+from cnn_ext.ops.places import place as _place
 from cnn_ext.ops.pooling import (
     average_pool,
     average_pool2d,
@@ -295,6 +296,7 @@ OPS = {
 """Every public operation by name."""
 
 _registry.publish("keras.ops", OPS)
+_place(OPS)
 
 __all__ = ["OPS", *OPS]
 

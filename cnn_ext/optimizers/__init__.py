@@ -84,3 +84,7 @@ _INSTEAD = {
 def __getattr__(name: str) -> Any:
     why = f": {_INSTEAD[name]}" if name in _INSTEAD else did_you_mean(name, __all__)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'{why}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -5,6 +5,7 @@ from cnn_ext.ops.image.affine import affine_transform
 from cnn_ext.ops.image.color import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from cnn_ext.ops.image.frame import crop_images, pad_images
 from cnn_ext.ops.image.resize import resize
+from cnn_ext.ops.places import place as _place
 from cnn_ext.symbolic import accepts_symbols as _accepts_symbols
 
 OPS = {
@@ -19,6 +20,7 @@ OPS = {
 """Every public operation on images by name."""
 
 globals().update(OPS)
+_place(OPS, "image")
 
 __all__ = ["OPS", *OPS]
 
