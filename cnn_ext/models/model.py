@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cnn_ext import registry
-from cnn_ext._errors import did_you_mean
+from cnn_ext._errors import check_keywords, did_you_mean
 from cnn_ext.layers import Layer
 from cnn_ext.layers.shapes import map_shapes, without_batch
 from cnn_ext.models.configuration import functional_config, functional_from_config
@@ -233,6 +233,35 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
     ) -> None:
         """Write the whole model to a `.keras` file; see `saving.save_model`."""
         save_model(self, filepath, overwrite, zipped, **kwargs)
+
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "onnx",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write what the model computes outside of training to a file for other programs.
+
+        Args:
+            filepath: the file.
+            format: must be `"onnx"`.
+            others: see `export.export_onnx`, which takes `opset_version` too.
+
+        The counterpart of `keras.Model.export`.
+        """
+        if format != "onnx":
+            raise ValueError(
+                f"Unrecognized format={format}. Supported formats are: ['onnx']; a model that "
+                "Keras shall load and export itself is written by model.save('name.keras'). "
+                f"Received: format={format!r}"
+            )
+        from cnn_ext.export import export_onnx
+
+        check_keywords(export_onnx, "export", kwargs)
+        export_onnx(self, filepath, verbose, input_signature, **kwargs)
 
 
 class Functional(Model):
