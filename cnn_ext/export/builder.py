@@ -91,7 +91,7 @@ class Builder:
         **attributes: Any,
     ) -> list[Value]:
         """A node with an output for each shape."""
-        name = self.unique(f"{self.place}/{operator}")
+        name = self.unique(f"{self.place}/{operator}".lstrip("/"))
         names = [name if i == 0 else self.unique(f"{name}_output") for i in range(len(shapes))]
         self.nodes.append(
             Node(operator, [self._input_name(x) for x in inputs], names, attributes, name)
@@ -237,10 +237,8 @@ class Builder:
             parts.append((start, stop, x.place(axis), step))
             size = x.shape[axis]
             shape[axis] = None if size is None else len(range(*cut.indices(size)))
-        starts, stops, places, steps = (np.array(part, np.int64) for part in zip(*parts, strict=True))
-        return self.emit(
-            "Slice", x, starts, stops, places, steps, shape=tuple(shape), order=x.order
-        )
+        limits = np.array(parts, np.int64).T  # starts, stops, places and steps
+        return self.emit("Slice", x, *limits, shape=tuple(shape), order=x.order)
 
     def gathered(self, x: Value, places: np.ndarray, axis: int) -> Value:
         """The elements at constant places of an axis, in the shape of the places."""

@@ -106,7 +106,9 @@ def transposed(
     """
     order, count = channels_second(x.rank, data_format), x.rank - 2
     strides, dilations = sizes("strides", strides, count), sizes("", dilation_rate, count)
-    extras = output_padding if isinstance(output_padding, tuple | list) else [output_padding] * count
+    extras = output_padding
+    if not isinstance(extras, tuple | list):
+        extras = [extras] * count
     begins, ends, added = [], [], []
     for axis, (window, stride, dilation, extra) in enumerate(
         zip(kernel.shape[:-2], strides, dilations, extras, strict=True)

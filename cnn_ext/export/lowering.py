@@ -10,8 +10,6 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import numpy as np
-
 from cnn_ext.export import tables
 from cnn_ext.export.builder import Builder, Refused
 from cnn_ext.export.value import Value
@@ -124,8 +122,3 @@ def _why_not(layer: Layer) -> str:
     if type(layer).__module__.startswith("cnn_ext."):
         return f"there is no ONNX for {type(layer).__name__}"
     return f"{type(layer).__name__} is a class of your own, whose call() is Python code"
-
-
-def as_constant(x: Any) -> np.ndarray:
-    """A number, array or Variable, as a constant."""
-    return np.asarray(getattr(x, "data", x) if not isinstance(x, np.ndarray) else x)

@@ -54,7 +54,7 @@ def _stacked(low: Any, x: Sequence[Value], axis: int = 0) -> Value:
 
 def _dot(low: Any, layer: Any, xs: Sequence[Value]) -> Value:
     x, y = xs
-    a, b = ([layer.axes] * 2 if isinstance(layer.axes, int) else layer.axes)
+    a, b = [layer.axes] * 2 if isinstance(layer.axes, int) else layer.axes
     a, b = a % x.rank, b % y.rank
     if layer.normalize:
         x, y = normalize(low, x, axis=a), normalize(low, y, axis=b)

@@ -55,7 +55,7 @@ def export_onnx(
     onnx.checker.check_model(proto)
     path = Path(filepath)
     with replacing(path) as temporary:
-        onnx.save_model(proto, temporary)
+        Path(temporary).write_bytes(proto.SerializeToString())
     if verbose is None or verbose:
         message(f"Saved artifact at '{path}'.")
 

@@ -12,6 +12,7 @@ from cnn_ext.export.builder import Refused
 from cnn_ext.export.convolutions import channels_second
 from cnn_ext.export.merging import concatenated
 from cnn_ext.export.value import Value
+from cnn_ext.ops.image.color import GREY
 
 
 def padded(low: Any, x: Value, widths: Sequence[Sequence[int]], value: Any = 0) -> Value:
@@ -24,9 +25,7 @@ def padded(low: Any, x: Value, widths: Sequence[Sequence[int]], value: Any = 0) 
 
 def enlarged(low: Any, x: Value, factors: dict[int, int], linear: bool = False) -> Value:
     """Each element repeated along axes, or pixels between the pixels."""
-    shape = tuple(
-        None if n is None else n * factors.get(axis, 1) for axis, n in enumerate(x.shape)
-    )
+    shape = tuple(None if n is None else n * factors.get(axis, 1) for axis, n in enumerate(x.shape))
     scales = np.array([factors.get(axis, 1) for axis in x.order], np.float32)
     how: dict[str, Any] = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     if not linear:
@@ -101,8 +100,7 @@ def _matrix(given: int, target: int, interpolation: str, antialias: bool) -> np.
 def _reshape(low: Any, x: Value, newshape: Any) -> Value:
     sizes = [newshape] if isinstance(newshape, int) else [int(n) for n in newshape]
     shape = tuple(
-        known if size == -1 else size
-        for size, known in zip(sizes, low.spec().shape, strict=True)
+        known if size == -1 else size for size, known in zip(sizes, low.spec().shape, strict=True)
     )
     return low.emit("Reshape", low.plain(x), np.array(sizes, np.int64), shape=shape)
 
@@ -119,9 +117,7 @@ def _swapaxes(low: Any, x: Value, axis1: int, axis2: int) -> Value:
 
 def _moveaxis(low: Any, x: Value, source: Any, destination: Any) -> Value:
     order = [axis for axis in range(x.rank) if axis not in _axes(source, x.rank)]
-    for to, axis in sorted(
-        zip(_axes(destination, x.rank), _axes(source, x.rank), strict=True)
-    ):
+    for to, axis in sorted(zip(_axes(destination, x.rank), _axes(source, x.rank), strict=True)):
         order.insert(to, axis)
     return low.transposed(x, order)
 
@@ -184,7 +180,7 @@ def _get_item(low: Any, x: Value, key: Any) -> Value:
     parts = list(key) if isinstance(key, tuple) else [key]
     if sum(isinstance(part, np.ndarray | list) for part in parts) > 1:
         raise Refused("at most one array can be an index")
-    if any(isinstance(p, Value) or getattr(p, "dtype", None) == bool for p in parts):
+    if any(isinstance(p, Value) or getattr(p, "dtype", None) == np.bool_ for p in parts):
         raise Refused("an index must be constant, and no mask")
     used = sum(part is not None and part is not Ellipsis for part in parts)
     everything = [slice(None)] * (x.rank - used)
@@ -236,6 +232,42 @@ def _append(low: Any, x1: Value, x2: Value, axis: int | None = None) -> Value:
     return concatenated(low, [x1, x2], axis)
 
 
+def _broadcast_to(low: Any, x: Value, shape: Sequence[int]) -> Value:
+    return low.emit("Expand", low.plain(x), np.array(shape, np.int64), shape=tuple(shape))
+
+
+def _top_k(low: Any, x: Value, k: int, sorted: bool = True) -> list[Value]:
+    x = low.plain(x)
+    shape, count = (*x.shape[:-1], k), np.array([k], np.int64)
+    values, places = low.emit_all("TopK", (x, count), [shape] * 2, x.dtype, sorted=int(sorted))
+    places.dtype = np.dtype(np.int64)
+    return [values, low.cast(places, np.int32)]
+
+
+def _resize(
+    low: Any,
+    images: Value,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: Any = 0.0,
+    data_format: str | None = None,
+) -> Value:
+    if crop_to_aspect_ratio or pad_to_aspect_ratio or not images.is_float or images.rank != 4:
+        raise Refused("there is no ONNX for these arguments")
+    return resized(low, images, size, interpolation, data_format, antialias)
+
+
+def _rgb_to_grayscale(low: Any, images: Value, data_format: str | None = None) -> Value:
+    axis = channels_second(images.rank, data_format)[1]
+    if images.shape[axis] != 3 or images.rank != 4 or not images.is_float:
+        raise Refused("its inputs must be a batch of images of three channels, and floats")
+    return low.along(np.array([GREY]), images, axis)
+
+
 LAYERS = {
     layers.Flatten: _flatten,
     layers.Reshape: lambda low, layer, x: low.reshaped(x, layer.compute_output_shape(x.shape)),
@@ -262,4 +294,8 @@ FUNCTIONS = {
     ops.split: _split,
     ops.unstack: _unstack,
     ops.append: _append,
+    ops.broadcast_to: _broadcast_to,
+    ops.top_k: _top_k,
+    ops.image.resize: _resize,
+    ops.image.rgb_to_grayscale: _rgb_to_grayscale,
 }

@@ -24,9 +24,7 @@ FAMILIES = (
 )  # fmt: skip
 
 LAYERS: dict[type, Lower] = {
-    kind: lower
-    for family in FAMILIES
-    for kind, lower in getattr(family, "LAYERS", {}).items()
+    kind: lower for family in FAMILIES for kind, lower in getattr(family, "LAYERS", {}).items()
 }
 """`lower(lowering, layer, inputs)` for each class of layers."""
 

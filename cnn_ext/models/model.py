@@ -234,7 +234,6 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
         """Write the whole model to a `.keras` file; see `saving.save_model`."""
         save_model(self, filepath, overwrite, zipped, **kwargs)
 
-
     def export(
         self,
         filepath: str | os.PathLike[str],
