@@ -141,7 +141,7 @@ def sparse_sigmoid(low: Any, x: Value) -> Value:
 
 
 def sparsemax(low: Any, x: Value, axis: int = -1) -> Value:
-    """The largest elements less what makes the sum of what is left above 0 one."""
+    """As Keras has it, where the sums of all the largest elements add up."""
     axis %= x.rank
     size, x = x.shape[axis], low.turned(x, (*(a for a in x.order if a != axis % x.rank), axis))
     if size is None:
@@ -150,10 +150,10 @@ def sparsemax(low: Any, x: Value, axis: int = -1) -> Value:
         "TopK", (x, np.array([size], np.int64)), [x.shape] * 2, x.dtype, x.order, axis=x.rank - 1
     )
     ranks = np.arange(1, size + 1, dtype=x.dtype).reshape(size, *(1,) * (x.rank - 1 - axis))
-    total = low.emit("CumSum", falling, np.int64(x.rank - 1)) - 1.0
-    held = low.cast(falling * ranks > total, x.dtype)
+    total = low.emit("CumSum", falling, np.int64(x.rank - 1))
+    held = low.cast(falling * ranks > total - 1.0, x.dtype)
     count = low.reduced("ReduceSum", held, [axis], keepdims=True)
-    least = (low.reduced("ReduceSum", falling * held, [axis], keepdims=True) - 1.0) / count
+    least = (low.reduced("ReduceSum", total * held, [axis], keepdims=True) - 1.0) / count
     return low.emit("Relu", x - least)
 
 

@@ -118,13 +118,13 @@ def _batch_function(
             return spread(values, x, [axis])
         return low.with_axes(values, [i for i in range(x.rank) if i != axis % x.rank])
 
-    y = (x - beside(mean)) / low.emit("Sqrt", _sum(low, x, beside(variance), epsilon))
+    variance = beside(variance) + epsilon
+    if isinstance(variance, Value):
+        y = (x - beside(mean)) / low.emit("Sqrt", variance)
+    else:
+        y = (x - beside(mean)) / np.sqrt(variance)
     y = y if scale is None else y * beside(scale)
     return y if offset is None else y + beside(offset)
-
-
-def _sum(low: Any, x: Value, values: Any, number: float) -> Any:
-    return values + number if isinstance(values, Value) else np.asarray(values + number, x.dtype)
 
 
 def _layer(low: Any, layer: Any, x: Value) -> Value:
