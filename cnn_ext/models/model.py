@@ -212,7 +212,7 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
         overwrite: bool = True,
         max_shard_size: None = None,
     ) -> None:
-        """Write the weights to a `.weights.h5` file; see `saving.save_weights`."""
+        """Write the weights to a file of them; see `saving.save_weights`."""
         if max_shard_size is not None:
             raise ValueError(
                 "weights are written to one file; leave max_shard_size out. "
@@ -221,7 +221,7 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
         save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Read the weights from a `.weights.h5` file; see `saving.load_weights`."""
+        """Read the weights from a file of them; see `saving.load_weights`."""
         load_weights(self, filepath, skip_mismatch)
 
     def save(

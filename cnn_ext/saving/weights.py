@@ -1,4 +1,4 @@
-"""The `.weights.h5` file of Keras 3.
+"""The `.weights.h5` file of Keras 3; tensors.py has the safetensors file.
 
 A group for each object that holds variables, with the datasets `vars/0`, `vars/1`, ...; the layers
 of a model are named by their class, numbered within it (`layers/conv2d`, `layers/conv2d_1`), not by
@@ -26,6 +26,7 @@ from cnn_ext.autograd import Variable
 from cnn_ext.naming import numbered, snake_case
 
 SUFFIX = ".weights.h5"
+SUFFIXES = (SUFFIX, ".safetensors")
 
 
 class ModelFileError(ValueError):
@@ -38,22 +39,28 @@ class ModelFileMissing(ModelFileError, FileNotFoundError):
 
 @teaches_keywords
 def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a model's weights, and its optimizer's state, to a `.weights.h5` file.
+    """Write a model's weights, and its optimizer's state, to a file.
 
     Args:
         model: a built model.
-        filepath: ends in `.weights.h5`.
+        filepath: ends in `.weights.h5`, which Keras reads, or in `.safetensors`.
         overwrite: whether a file that is there may be replaced.
 
     Raises:
         ValueError: for another suffix, or a model without weights yet.
         FileExistsError: if the file is there and may not be replaced.
+        ImportError: for `.safetensors`, if the package safetensors is not installed.
     """
     import h5py
 
     path = _checked_path(filepath)
     check_writable(path, overwrite)
     check_built(model)
+    if path.name.endswith(SUFFIXES[1]):
+        from cnn_ext.saving.tensors import write_tensors
+
+        write_tensors(model, path)
+        return
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         write_weights(model, file)
 
@@ -78,7 +85,7 @@ def check_built(model: Any) -> None:
 
 def write_weights(model: Any, file: Any, include_optimizer: bool = True) -> None:
     """Write all variables of a model, and of its optimizer, into an open HDF5 file."""
-    for place, holder, variables in _holders(model):
+    for place, holder, variables in holders(model):
         if place == "optimizer" and not include_optimizer:
             continue
         group = file.create_group(f"{place}/vars".lstrip("/"))
@@ -89,18 +96,24 @@ def write_weights(model: Any, file: Any, include_optimizer: bool = True) -> None
 
 @teaches_keywords
 def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-    """Read a `.weights.h5` file, written here or by Keras 3, into a model of the same layers.
+    """Read a file of weights into a model of the same layers.
 
     Args:
         model: a built model.
-        filepath: the file.
+        filepath: a `.weights.h5` file, written here or by Keras 3, or a safetensors file, which
+            is told by what is in it.
         skip_mismatch: leave layers whose variables do not match as they are, with a warning.
 
     Raises:
         ModelFileError: if the file is damaged, unsafe or does not match; the model is unchanged.
         FileNotFoundError: if there is no such file.
     """
-    path = _checked_path(filepath)
+    from cnn_ext.saving.tensors import is_tensors_file, read_tensors
+
+    path = Path(filepath)
+    has_tensors = path.is_file() and is_tensors_file(path)
+    if not has_tensors:
+        _checked_path(filepath)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}. Received: filepath={path}")
     if not model.built:
@@ -108,7 +121,10 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
             f"model '{model.name}' has no weights yet to load into: give it an Input, call it on "
             "data or build(input_shape) it before loading"
         )
-    read_weights(model, path, str(path), skip_mismatch)
+    if has_tensors:
+        read_tensors(model, path, skip_mismatch)
+    else:
+        read_weights(model, path, str(path), skip_mismatch)
 
 
 def read_weights(model: Any, source: Any, where: str, skip_mismatch: bool = False) -> None:
@@ -119,7 +135,7 @@ def read_weights(model: Any, source: Any, where: str, skip_mismatch: bool = Fals
     try:
         with h5py.File(source, "r") as file:
             places = []
-            for place, holder, variables in _holders(model):
+            for place, holder, variables in holders(model):
                 places.append(f"{place}/vars".lstrip("/"))
                 try:
                     found += _read_all(file, places[-1], variables)
@@ -146,9 +162,9 @@ class _Mismatch(ValueError):
 
 def _checked_path(filepath: str | os.PathLike[str]) -> Path:
     path = Path(filepath)
-    if not path.name.endswith(SUFFIX):
+    if not path.name.endswith(SUFFIXES):
         raise ValueError(
-            f"The filename must end in `{SUFFIX}`; whole models are written by "
+            f"The filename must end in `{SUFFIX}` or `{SUFFIXES[1]}`; whole models are written by "
             f"model.save() and read by load_model(). Received: filepath={os.fspath(filepath)}"
         )
     return path
@@ -178,7 +194,7 @@ def _umask() -> int:
     return mask
 
 
-def _holders(model: Any) -> Iterator[tuple[str, Any, list[Variable]]]:
+def holders(model: Any) -> Iterator[tuple[str, Any, list[Variable]]]:
     """(place in the file, object, its own variables) for all that a model's file holds."""
     yield from _layers_of("", model, set())
     optimizer = getattr(model, "optimizer", None)
