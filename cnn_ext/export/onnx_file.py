@@ -41,6 +41,15 @@ def export_onnx(
         ImportError: the package onnx is not installed.
         ValueError: the model is no graph of layers, or the arguments do not fit it.
         NotImplementedError: ONNX has no words for some layers, all of which are named.
+
+    >>> import cnn_ext as keras
+    >>> inputs = keras.Input((28, 28, 1), name="image")
+    >>> outputs = keras.layers.Dense(10, name="digit")(keras.layers.Flatten()(inputs))
+    >>> export_onnx(keras.Model(inputs, outputs), "model.onnx")
+    Saved artifact at 'model.onnx'.
+    >>> import onnx
+    >>> [node.op_type for node in onnx.load("model.onnx").graph.node]
+    ['Reshape', 'Gemm']
     """
     onnx = _onnx()
     opset = OPSET if opset_version is None else opset_version

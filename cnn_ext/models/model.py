@@ -249,7 +249,12 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
             format: must be `"onnx"`.
             others: see `export.export_onnx`, which takes `opset_version` too.
 
-        The counterpart of `keras.Model.export`.
+        The counterpart of `keras.Model.export`, whose default format is another one.
+
+        >>> from cnn_ext import layers
+        >>> inputs = layers.Input((4,))
+        >>> Model(inputs, layers.Dense(2)(inputs)).export("model.onnx")
+        Saved artifact at 'model.onnx'.
         """
         if format != "onnx":
             raise ValueError(

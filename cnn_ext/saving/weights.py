@@ -50,6 +50,13 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
         ValueError: for another suffix, or a model without weights yet.
         FileExistsError: if the file is there and may not be replaced.
         ImportError: for `.safetensors`, if the package safetensors is not installed.
+
+    >>> import cnn_ext as keras
+    >>> model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="end")])
+    >>> save_weights(model, "model.safetensors")
+    >>> from safetensors.numpy import load_file
+    >>> sorted(load_file("model.safetensors"))
+    ['layers/dense/vars/0', 'layers/dense/vars/1']
     """
     import h5py
 
