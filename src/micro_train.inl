@@ -1,10 +1,17 @@
 /* Passes of training over rows of channels, which are pixels: the way back through activations, and
  * batch normalization. Plain loops that the compiler vectorises; see micro.h. */
 
-/* The gradient before an activation, of that behind it and of its result. */
+/* The gradient before an activation, of that behind it and of its result; for SiLU, whose slope its
+ * result does not tell, of what it was applied to. */
 static ALWAYS_INLINE REAL NAME(before_activation)(const activation kind, REAL g, REAL y,
                                                   REAL setting) {
     switch (kind) {
+    case SILU_ACTIVATION: {
+        const REAL gate = 1 / (1 + EXP(-y));
+        return g * (gate + y * gate * (1 - gate));
+    }
+    case HARD_SILU_ACTIVATION:
+        return y <= -3 ? 0 : y < 3 ? g * (y / 3 + (REAL)0.5) : g;
     case RELU_ACTIVATION:
         return y > 0 ? g : 0;
     case LIMITED_RELU_ACTIVATION:
@@ -95,6 +102,8 @@ static ALWAYS_INLINE void NAME(normalize_sums_as)(const activation kind, const p
         WITH(TANH_ACTIVATION, body)                                                                \
         WITH(HARD_SIGMOID_ACTIVATION, body)                                                        \
         WITH(ELU_ACTIVATION, body)                                                                 \
+        WITH(SILU_ACTIVATION, body)                                                                \
+        WITH(HARD_SILU_ACTIVATION, body)                                                           \
     default:                                                                                       \
         NAME(body)(NO_ACTIVATION, p, first, count);                                                \
     }

@@ -28,6 +28,7 @@ from cnn_ext.plan.steps import (
 )
 from cnn_ext.plan.weights import Weights
 
+_SLOPE_BY_INPUT = ("silu", "hard_silu")
 KEPT_ROWS = 5  # of channels, that batch normalization keeps for its way back
 
 
@@ -105,7 +106,7 @@ class Tape:
         call(found)
         known = self._gradients.get(x.storage)
         if known is not None:
-            self.finish(known, found, other=found)
+            self.finish(found, found, other=known)
         self._gradients[x.storage] = found
 
     def pass_on(self, x: Value, g: Value) -> None:
@@ -175,8 +176,9 @@ def _variables(step: Step) -> tuple[Any, ...]:
     return ()
 
 
-def _activated(activation: Activation) -> dict[str, Any]:
-    if not activation.tells_its_slope:
+def _activated(activation: Activation, alone: bool = False) -> dict[str, Any]:
+    """An activation as a call takes it; alone, it may be one whose slope its input tells."""
+    if not (activation.tells_its_slope or (alone and activation.name in _SLOPE_BY_INPUT)):
         raise NotPlanned(f"there is no step back through the activation {activation.name}")
     return {"activation": activation.name, "settings": (activation.setting,)}
 
@@ -298,7 +300,8 @@ def _finish(tape: Tape, step: Finish) -> None:
     pixels, channels = _rows(step.x)
     tape.call(
         "finish", [step.x, step.other, scale, shift], [step.y], step.flops, pixels=pixels,
-        channels=channels, multiplies=step.multiplies, **_activated(step.activation),
+        channels=channels, multiplies=step.multiplies,
+        **_activated(step.activation, alone=step.scaling is None and step.other is None),
     )  # fmt: skip
 
 
@@ -319,7 +322,8 @@ class Scaled:
 
 
 def _finish_back(tape: Tape, step: Finish, grad: Value) -> None:
-    grad = tape.before_activation(grad, step.y, step.activation)
+    by_input = step.activation.name in _SLOPE_BY_INPUT
+    grad = tape.before_activation(grad, step.x if by_input else step.y, step.activation)
     if step.scaling is not None:
         scale = tape.held[step, "scale"]
         tape.find(step.x, lambda y: tape.finish(grad, y, scale=scale))
