@@ -55,6 +55,7 @@ def volumes() -> Any:
     model.add(layers.ZeroPadding3D(((0, 1), (1, 0), (2, 1))))
     model.add(layers.Conv3D(3, 2, strides=2, padding="same", activation="selu"))
     model.add(layers.AveragePooling3D(2, 1, "same"))
+    model.add(layers.Conv3D(3, 1, activation=layers.LeakyReLU(0.1)))
     model.add(layers.Cropping3D(((1, 0), (0, 0), (0, 1))))
     model.add(layers.GlobalMaxPooling3D())
     return model

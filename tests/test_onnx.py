@@ -223,6 +223,14 @@ def test_a_signature_fixes_sizes(tmp_path):
         model.export(tmp_path / "x", input_signature=[layers.InputSpec(shape=(2, 8, 8, 1))])
 
 
+def test_a_fixed_batch_stays_fixed(tmp_path):
+    inputs = layers.Input(batch_shape=(3, 4, 2))
+    model = cnn_ext.Model(inputs, layers.Reshape((-1,))(layers.ReLU()(inputs)))
+    proto = exported(model, tmp_path)
+    assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 3
+    assert_same(model, proto, 3)
+
+
 def test_it_says_where_the_file_is(tmp_path, capsys):
     textbook().export(tmp_path / "m.onnx")
     assert capsys.readouterr().out == f"Saved artifact at '{tmp_path / 'm.onnx'}'.\n"
@@ -260,6 +268,14 @@ def test_errors(make, arguments, says, tmp_path):
     with pytest.raises(ValueError, match=says):
         make().export(tmp_path / "m.onnx", **arguments)
     assert not os.listdir(tmp_path)
+
+
+def test_too_many_weights_for_a_file(tmp_path, monkeypatch):
+    from cnn_ext.export import onnx_file
+
+    monkeypatch.setattr(onnx_file, "_MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match="at most 2 GB"):
+        textbook().export(tmp_path / "m.onnx")
 
 
 def test_a_misspelt_argument_is_named(tmp_path):
