@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cnn_ext
-from cnn_ext import layers
+from cnn_ext import layers, ops
 from cnn_ext.layers import Layer
 from cnn_ext.tree import flatten
 from exported_models import MODELS, OF_IMAGES, OPERATIONS, all_refused, squeeze_and_excite
@@ -168,11 +168,22 @@ def operators(proto):
 def test_the_images_stay_as_keras_has_them_and_move_once(tmp_path):
     """One Transpose before the first convolution, one before Flatten, none between."""
     proto = exported(textbook(), tmp_path)
-    sizes = [[d.dim_param or d.dim_value for d in x.type.tensor_type.shape.dim]
-             for x in (*proto.graph.input, *proto.graph.output)]  # fmt: skip
+    sizes = [dims(x) for x in (*proto.graph.input, *proto.graph.output)]
     assert sizes == [["batch", 28, 28, 1], ["batch", 10]]
     assert operators(proto)["Transpose"] == 2
     assert operators(proto)["Conv"] == operators(proto)["MaxPool"] == 2
+
+
+def dims(value):
+    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def test_unknown_sizes_have_the_names_of_those_that_they_equal(tmp_path):
+    inputs = layers.Input((None, 4), name="x")
+    both = [layers.Dense(2)(inputs), ops.reshape(inputs, (-1, 4)), ops.sum(inputs, axis=0)]
+    proto = exported(cnn_ext.Model(inputs, both), tmp_path)
+    assert dims(proto.graph.input[0]) == ["batch", "x_1", 4]
+    assert [dims(y) for y in proto.graph.output] == [["batch", "x_1", 2], [0, 4], ["x_1", 4]]
 
 
 def test_channels_first_moves_nothing(tmp_path):
@@ -215,8 +226,7 @@ def test_a_signature_fixes_sizes(tmp_path):
     model = next(row for row in MODELS if row.name == "u_net").make()
     signature = [layers.InputSpec(shape=(2, 8, None, 3))]
     proto = exported(model, tmp_path, input_signature=signature)
-    dims = proto.graph.input[0].type.tensor_type.shape.dim
-    assert [d.dim_param or d.dim_value for d in dims] == [2, 8, f"{model.input_names[0]}_2", 3]
+    assert dims(proto.graph.input[0]) == [2, 8, f"{model.input_names[0]}_2", 3]
     x = np.ones((2, 8, 6, 3), "float32")
     assert_same(model, proto, 2, {model.input_names[0]: x})
     with pytest.raises(ValueError, match="input_signature does not fit"):

@@ -48,7 +48,7 @@ class Builder:
     def constant(self, array: Any, hint: str = "constant") -> str:
         """The name of a constant; equal ones are kept once."""
         array = np.asarray(array, order="C")
-        content = hashlib.blake2b(array.tobytes()).digest()
+        content = hashlib.sha256(array).digest()
         key = (array.dtype, array.shape, content)
         if key not in self._known:
             self._known[key] = self.unique(f"{self.place}/{hint}".lstrip("/"))

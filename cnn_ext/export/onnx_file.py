@@ -75,6 +75,7 @@ def _onnx() -> Any:
         import onnx.checker
         import onnx.helper
         import onnx.numpy_helper
+        import onnx.shape_inference
     except ImportError:
         raise ImportError("export to ONNX needs the package onnx: pip install onnx") from None
     return onnx
@@ -159,12 +160,12 @@ def _proto(
     graph = helper.make_graph(
         nodes,
         name,
-        [_information(helper, x.name, x) for x in inputs],
-        [_information(helper, given, value) for given, value in outputs],
+        [_information(helper, x.name, x, named=True) for x in inputs],
+        [_information(helper, given, value, named=False) for given, value in outputs],
         [onnx.numpy_helper.from_array(array, key) for key, array in low.constants.items()],
     )
     opsets = [helper.make_opsetid("", opset)]
-    return helper.make_model(
+    proto = helper.make_model(
         graph,
         opset_imports=opsets,
         ir_version=helper.find_min_ir_version_for(opsets),
@@ -173,16 +174,30 @@ def _proto(
         model_version=1,
         doc_string=f"Keras model '{name}', for inference. Images are as Keras has them.",
     )
+    _name_sizes(proto, onnx.shape_inference.infer_shapes(proto, data_prop=True))
+    return proto
+
+
+def _name_sizes(proto: Any, inferred: Any) -> None:
+    """The outputs' unknown sizes by the names of those inputs' sizes that they equal."""
+    known = {size.dim_param for x in proto.graph.input for size in x.type.tensor_type.shape.dim} - {
+        ""
+    }
+    for y, found in zip(proto.graph.output, inferred.graph.output, strict=True):
+        sizes = y.type.tensor_type.shape.dim, found.type.tensor_type.shape.dim
+        for size, equal in zip(*sizes, strict=True):
+            if equal.dim_param in known:
+                size.dim_param = equal.dim_param
 
 
 def _attribute(helper: Any, value: Any) -> Any:
     return helper.np_dtype_to_tensor_dtype(value) if isinstance(value, np.dtype) else value
 
 
-def _information(helper: Any, name: str, value: Value) -> Any:
-    sizes = [
-        ("batch" if axis == 0 else f"{name}_{axis}") if n is None else n
-        for axis, n in enumerate(value.shape)
-    ]
+def _information(helper: Any, name: str, value: Value, named: bool) -> Any:
+    sizes: list[Any] = list(value.shape)
+    if named:
+        names = ["batch", *(f"{name}_{axis}" for axis in range(1, value.rank))]
+        sizes = [own if n is None else n for own, n in zip(names, sizes, strict=False)]
     dtype = helper.np_dtype_to_tensor_dtype(value.dtype)
     return helper.make_tensor_value_info(name, dtype, sizes)
