@@ -140,25 +140,8 @@ def _proto(
             f"the weights do not fit an ONNX file, which holds at most 2 GB. Received: {size} bytes"
         )
     helper = onnx.helper
-    renamed = {}
-    for given, value in outputs:  # what a node makes is named at once, other values by a node
-        if value.name in renamed or not any(value.name in node.outputs for node in low.nodes):
-            copied = low.emit("Identity", value)
-            renamed[copied.name] = given
-        else:
-            renamed[value.name] = given
-    nodes = [
-        helper.make_node(
-            node.operator,
-            [renamed.get(x, x) for x in node.inputs],
-            [renamed.get(y, y) for y in node.outputs],
-            name=node.name,
-            **{key: _attribute(helper, value) for key, value in node.attributes.items()},
-        )
-        for node in low.nodes
-    ]
     graph = helper.make_graph(
-        nodes,
+        _nodes(helper, low, outputs),
         name,
         [_information(helper, x.name, x, named=True) for x in inputs],
         [_information(helper, given, value, named=False) for given, value in outputs],
@@ -178,11 +161,30 @@ def _proto(
     return proto
 
 
+def _nodes(helper: Any, low: Lowering, outputs: list[tuple[str, Value]]) -> list[Any]:
+    """The nodes, which give the outputs under their names."""
+    renamed: dict[str, str] = {}
+    made = {name for node in low.nodes for name in node.outputs}
+    for given, value in outputs:  # an input, or what has a name already, goes through a node
+        passed_on = value.name in renamed or value.name not in made
+        source = low.emit("Identity", value) if passed_on else value
+        renamed[source.name] = given
+    return [
+        helper.make_node(
+            node.operator,
+            [renamed.get(x, x) for x in node.inputs],
+            [renamed.get(y, y) for y in node.outputs],
+            name=node.name,
+            **{key: _attribute(helper, value) for key, value in node.attributes.items()},
+        )
+        for node in low.nodes
+    ]
+
+
 def _name_sizes(proto: Any, inferred: Any) -> None:
     """The outputs' unknown sizes by the names of those inputs' sizes that they equal."""
-    known = {size.dim_param for x in proto.graph.input for size in x.type.tensor_type.shape.dim} - {
-        ""
-    }
+    known = {size.dim_param for x in proto.graph.input for size in x.type.tensor_type.shape.dim}
+    known.discard("")
     for y, found in zip(proto.graph.output, inferred.graph.output, strict=True):
         sizes = y.type.tensor_type.shape.dim, found.type.tensor_type.shape.dim
         for size, equal in zip(*sizes, strict=True):
