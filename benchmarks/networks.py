@@ -60,7 +60,13 @@ class Bench:
         self.versions = {name: player.version for name, player in self.players.items()}
 
     def row(
-        self, name: str, batch: int, operation: str, flops: int, runs: dict[str, Any], calls: int = 1
+        self,
+        name: str,
+        batch: int,
+        operation: str,
+        flops: int,
+        runs: dict[str, Any],
+        calls: int = 1,
     ) -> Row:
         """Time runs, of several calls each, in turns; a row has the time of one call."""
         others = Bystanders()

@@ -5,14 +5,15 @@
 
 Three sweeps of `model.fit` (an epoch) and `model.predict`: one batch of 1 to 4,096 images; as many
 images in batches of 32; eight images of 28x28 to 224x224 pixels. Times are medians, the fit's and
-the predict's taken in turns. The last column is the time for an image, or for 784 pixels, by that
-at the end of the sweep: 1 where the cost is linear.
+the predict's taken in turns. The last column is the time for an image, or for 784 pixels, by the
+sweep's median of that: 1 where the cost is linear.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -78,21 +79,26 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def show(sweep: str, rows: list[Any]) -> None:
     heads = "".join(f"{use + ', ms':>14}{'us/' + ('784 px' if sweep == 'pixels' else 'image'):>12}"
-                    f"{'by last':>9}" for use in USES)  # fmt: skip
+                    f"{'ratio':>9}" for use in USES)  # fmt: skip
     print(f"{TITLES[sweep][0]:>24}{heads}")
     unit = 784 / 8 if sweep == "pixels" else 1.0  # eight images
-    last, ends = rows[-1][0], rows[-1][1]
+    usual = usual_time(rows)
     for n, seconds, others in rows:
         cells = "".join(
             f"{1e3 * seconds[use]:14.3f}{1e6 * unit * seconds[use] / n:12.2f}"
-            f"{seconds[use] / n * last / ends[use]:9.2f}"
+            f"{seconds[use] / n / usual[use]:9.2f}"
             for use in USES
         )
         print(f"{n:24}{cells}{' *' if others > 0.1 else ''}", flush=True)
 
 
+def usual_time(rows: list[Any]) -> dict[str, float]:
+    """For each use, the median time of one of n."""
+    return {use: statistics.median(row[1][use] / row[0] for row in rows) for use in USES}
+
+
 def draw(found: dict[str, Any], path: Path) -> None:
-    """Times on logarithmic axes, with lines of the cost of the last point by n."""
+    """Times on logarithmic axes, with lines of what linear cost would be."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.9), dpi=150, layout="constrained")
@@ -102,7 +108,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
         for use, colour in zip(USES, COLOURS, strict=False):
             times = np.array([row[1][use] for row in rows])
             axes.plot(ns, times, "o-", color=colour, markersize=4, label=use)
-            axes.plot(ns, times[-1] * ns / ns[-1], "--", color=colour, linewidth=1, alpha=0.7)
+            axes.plot(ns, usual_time(rows)[use] * ns, "--", color=colour, linewidth=1, alpha=0.7)
         axes.plot([], [], "--", color="0.4", linewidth=1, label="linear")
         axes.set_xscale("log", base=2 if sweep != "pixels" else 10)
         axes.set_yscale("log")
@@ -111,8 +117,8 @@ def draw(found: dict[str, Any], path: Path) -> None:
             axes.set_xticks([n * n for n in shown], [f"{n}²" for n in shown])
             axes.set_xticks([], minor=True)
         else:
-            ticks = [n for n in ns if n in (1, 8, 32, 64, 256, 512, 1024, 4096)]
-            axes.set_xticks(ticks, [f"{n:,}" for n in ticks], rotation=35)
+            ticks = [int(n) for n in ns[::-3][::-1]]
+            axes.set_xticks(ticks, [f"{n:,}" for n in ticks])
         title, label = TITLES[sweep]
         axes.set_title(title, fontsize=10.5)
         axes.set_xlabel(label)
