@@ -3,11 +3,11 @@
 PyTorch and JAX compute the layers with their own functions; TensorFlow is Keras; ONNX Runtime and
 OpenVINO run what PyTorch exports, and do not train. Images lie ready as each likes them. Where
 there are several ways (channels first or last, eager or traced), each is offered, and the fastest
-is timed.
+is timed. `torch.compile` is left out: it needs a C++ compiler, and 20 seconds for each shape.
 
     network(name, model, x)             calls of the network on these images
-    training(name, model, x, y, batch)  calls that train on them for an epoch, in batches of shuffled
-                                        images, with Adam and dropout; each gives the mean loss
+    training(name, model, x, y, batch)  calls that train on them for an epoch, shuffled, with Adam
+                                        and dropout, loss and accuracy; each gives the mean loss
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ OPERATIONS = {
     "forward": "Inference: one call of model(x)",
 }
 TITLES = {
-    "textbook": "textbook CNN\n28×28×1",
-    "lenet5": "LeNet-5\n28×28×1",
-    "vgg": "VGG-like\n32×32×3",
-    "resnet20": "ResNet-20\n32×32×3",
-    "mobilenet": "MobileNet ¼\n96×96×3",
+    "textbook": "textbook CNN\n28x28x1",
+    "lenet5": "LeNet-5\n28x28x1",
+    "vgg": "VGG-like\n32x32x3",
+    "resnet20": "ResNet-20\n32x32x3",
+    "mobilenet": "MobileNet ¼\n96x96x3",
 }
 BAR = 0.26  # of the width of a network's place
 

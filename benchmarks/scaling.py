@@ -36,13 +36,13 @@ TITLES = {
 }
 
 
-def points(most: int) -> dict[str, list[tuple[int, int, int, int]]]:
+def points(most: int, side: int) -> dict[str, list[tuple[int, int, int, int]]]:
     """For each sweep: n, images, batch size, rows and columns."""
     powers = [2**power for power in range(most.bit_length())]
     return {
         "batch": [(n, n, n, 28) for n in powers],
         "images": [(n, n, 32, 28) for n in powers if n >= 32],
-        "pixels": [(size * size, 8, 8, size) for size in SIZES],
+        "pixels": [(size * size, 8, 8, size) for size in SIZES if size <= side],
     }
 
 
@@ -69,7 +69,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "cpu": cpu_model(), "isa": _kernels.isa(), "threads": _kernels.get_num_threads()
     }  # fmt: skip
     found["sweeps"] = {}
-    for sweep, rows in points(options.most).items():
+    for sweep, rows in points(options.most, options.side).items():
         found["sweeps"][sweep] = [
             (n, *timed(images, batch, size, options.seconds)) for n, images, batch, size in rows
         ]
@@ -137,6 +137,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--most", type=int, default=4096, help="images")
+    add("--side", type=int, default=224, help="of the largest images, in pixels")
     add("--seconds", type=float, default=0.5, help="to spend per point and use, at least")
     add("--json", type=Path, default=Path("output/scaling.json"), help="where to write results")
     add("--from", type=Path, dest="saved", help="read these results instead of measuring")
