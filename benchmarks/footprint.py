@@ -61,9 +61,9 @@ def stages(contestant: str, mode: str, network: str, batch: int, images: int) ->
     elif hasattr(player, "predict"):
         player.predict(model, x, batch)()
     else:
-        call = player.network(network, model, x[:batch])[0]
+        calls = player.network(network, model, x[:batch])
         for _ in range(0, images, batch):
-            call.run()
+            calls[0].run()
     marks.append(marks[-1] + max(0.0, megabytes("VmHWM") - before))
     grown = dict(zip(STAGES, np.diff(marks).round(1).tolist(), strict=True))
     return {**grown, "peak": round(marks[-1], 1)}

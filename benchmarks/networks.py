@@ -51,6 +51,7 @@ class Bench:
         self.seconds, self.images = seconds, images
         self.threads = _kernels.get_num_threads()
         self.players: dict[str, Any] = {}
+        self.checked: set[str] = set()  # networks whose training is that of cnn_ext in all peers
         for name in ("cnn_ext", *peers):
             try:
                 self.players[name] = CONTESTANTS[name](self.threads)
@@ -98,7 +99,9 @@ class Bench:
 
     def training(self, name: str, batch: int) -> list[Row]:
         model = settled(name)
-        self.check_training(name, model)
+        if name not in self.checked:
+            self.check_training(name, model)
+            self.checked.add(name)
         per_image = flops_of(model)
         images = min(self.images, int(TURN / per_image), STEPS * batch)
         steps = max(1, images // batch)
