@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -490,3 +491,25 @@ def test_explain_plan_of_training() -> None:
     uncompiled = keras.Sequential([layers.Input((3,)), layers.Dense(2)])
     uncompiled.explain_plan(print_fn=told.append, training=True)
     assert "has no plan" in told[-1] and "compile()" in told[-1]
+
+
+def test_threads_that_train_one_model_take_turns() -> None:
+    x, y = small_data()
+    model = small("adam")
+    failures: list[BaseException] = []
+
+    def train(size: int) -> None:
+        try:
+            for _ in range(20):
+                model.train_on_batch(x[:size], y[:size])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=train, args=(size,)) for size in (3, 20, 50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failures and not any(thread.is_alive() for thread in threads)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert int(model.optimizer.iterations) == 60

@@ -18,6 +18,7 @@ from cnn_ext.losses.base import LossFunctionWrapper
 from cnn_ext.metrics.reduction import MeanMetricWrapper
 from cnn_ext.plan.lowering import NotPlanned
 from cnn_ext.plan.trained import Head, Rule, Source, TrainedPlan
+from cnn_ext.plan.turns import Turns
 from cnn_ext.training.batches import Rows, in_floatx
 from cnn_ext.training.outputs import aligned_targets
 from cnn_ext.tree import flatten, is_nested, map_structure
@@ -157,9 +158,13 @@ def _rule(optimizer: Any) -> Rule | None:
 
 
 class TrainingPlans:
-    """The plans for the training of one model, as it is compiled now."""
+    """The plans for the training of one model, as it is compiled now.
+
+    They share one memory: `turns` is to be held while one is found and makes its step.
+    """
 
     def __init__(self) -> None:
+        self.turns = Turns()
         self._forget()
 
     def __reduce__(self) -> tuple[Any, ...]:
