@@ -10,9 +10,9 @@ import numpy as np
 
 from cnn_ext.random import SeedGenerator
 from cnn_ext.training.batches import (
+    Rows,
     arrays,
     as_batch,
-    in_floatx,
     is_array,
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
@@ -86,8 +86,11 @@ class ArrayData:
 
     def __getitem__(self, rows: Any) -> Any:
         """The batch of some rows, packed as `train_step` gets it."""
-        x, y = _rows(self.x, rows), _rows(self.y, rows)
-        return pack_x_y_sample_weight(x, y, _rows(self.sample_weight, rows))
+        return self.rows(rows).packed()
+
+    def rows(self, rows: Any) -> Rows:
+        """The batch of some rows, not yet gathered."""
+        return Rows(self.x, self.y, self.sample_weight, rows)
 
     def weigh_classes(self, class_weight: Any) -> None:
         """Weigh the samples by their classes."""
@@ -125,7 +128,11 @@ class ArrayBatches(Source):
         batch_size: samples in a batch.
         stream: of the random orders, one for each pass; none for the order of the rows.
         within: keep the batches together, and shuffle the samples of each.
+
+    `gathers` says whether the batches are arrays, or `Rows` that someone else gathers.
     """
+
+    gathers = True
 
     def __init__(
         self, data: ArrayData, batch_size: int, stream: SeedGenerator | None, within: bool = False
@@ -139,12 +146,15 @@ class ArrayBatches(Source):
         random = None if self._stream is None else self._stream.generator()
         order = None if random is None or self._within else random.permutation(samples)
         for start in range(0, samples, size):
-            rows: Any = slice(start, min(start + size, samples))
+            stop = min(start + size, samples)
+            rows: Any = slice(start, stop)
             if order is not None:
                 rows = order[rows]
             elif random is not None:
-                rows = start + random.permutation(rows.stop - start)
-            yield self.data[rows]
+                rows = start + random.permutation(stop - start)
+            elif not self.gathers:
+                rows = np.arange(start, stop)
+            yield self.data[rows] if self.gathers else self.data.rows(rows)
 
 
 class IterableBatches(Source):
@@ -286,15 +296,6 @@ def _weights_for(y: Any, sample_weight: Any) -> Any:
 
 def _shape(array: np.ndarray | None) -> Any:
     return None if array is None else array.shape
-
-
-def _rows(part: Any, rows: Any) -> Any:
-    """Some rows of each array, floats in the default dtype."""
-    if part is None:
-        return None
-    if isinstance(part, np.ndarray):
-        return in_floatx(part[rows])
-    return map_structure(lambda array: None if array is None else in_floatx(array[rows]), part)
 
 
 def _part(part: Any, rows: Any) -> Any:
