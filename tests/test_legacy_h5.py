@@ -40,7 +40,7 @@ def textbook(k):
             k.layers.Input((10, 10, 1)),
             k.layers.Conv2D(4, 3, activation="relu"),
             k.layers.MaxPooling2D(2),
-            k.layers.Conv2D(6, 3, activation="relu", padding="same"),
+            k.layers.Conv2D(6, 3, activation="relu"),
             k.layers.MaxPooling2D(2),
             k.layers.Flatten(),
             k.layers.Dropout(0.0),
@@ -232,12 +232,11 @@ MODELS = (
     one_axis, three_axes, shapes, merged, activated, described, wrapped, prepared, calculated,
     two_ends, double,
 )  # fmt: skip
-OPTIMIZERS = {
-    "SGD": {}, "SGD momentum": {"momentum": 0.9, "nesterov": True}, "RMSprop": {"momentum": 0.5},
-    "RMSprop centered": {"centered": True}, "Adam": {}, "Adam amsgrad": {"amsgrad": True},
-    "AdamW": {"weight_decay": 0.01}, "Adagrad": {}, "Adadelta": {"learning_rate": 1.0},
-    "Adamax": {}, "Nadam": {}, "Ftrl": {}, "Lion": {}, "Adafactor": {}, "Lamb": {},
-    "Adam averages": {"use_ema": True, "ema_momentum": 0.9}, "SGD clipped": {"clipnorm": 0.1},
+OPTIMIZERS = {  # each of another kind of state; Adafactor's Keras cannot write to such files
+    "SGD": {}, "SGD momentum": {"momentum": 0.9, "nesterov": True}, "AdamW": {"weight_decay": 0.01},
+    "RMSprop centered": {"centered": True, "momentum": 0.5}, "Adam amsgrad": {"amsgrad": True},
+    "Adagrad": {}, "Adadelta": {"learning_rate": 1.0}, "Nadam": {}, "Ftrl": {}, "Lion": {},
+    "Adam averages": {"use_ema": True, "ema_momentum": 0.9},
     "Adam accumulating": {"gradient_accumulation_steps": 2},
 }  # fmt: skip
 
@@ -265,13 +264,13 @@ def filled(model):
     return model
 
 
-def written(keras, make, path, optimizer=None, steps=3, metrics=()):
+def written(keras, make, path, optimizer=None, steps=2):
     """Keras's model, after some steps of training, in a file."""
     keras.utils.clear_session()
     cnn_ext.utils.clear_session()
     model = filled(make(keras))
     if optimizer is not None:
-        model.compile(optimizer, "mse", metrics=list(metrics), run_eagerly=True)
+        model.compile(optimizer, "mse", run_eagerly=True)
         for x, y in data(model, steps):
             model.train_on_batch(x, y)
     model.save(path)
@@ -358,9 +357,12 @@ def test_compilation_comes_over(keras, tmp_path):
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     theirs.compile(
         keras.optimizers.SGD(schedule, momentum=0.9),
-        loss=[keras.losses.Huber(0.7), "mae"],
+        loss=[keras.losses.Huber(name="h"), "mae"],
         loss_weights=[0.3, 2.0],
-        metrics=[["mse", keras.metrics.CosineSimilarity(name="angle")], [keras.losses.log_cosh]],
+        metrics=[
+            ["mse", keras.metrics.CosineSimilarity(name="angle")],
+            [keras.metrics.mean_absolute_error],
+        ],
         run_eagerly=True,
     )
     for x, y in data(theirs, 3):
@@ -458,7 +460,7 @@ LAYERS_2 = [
     weighted("Dense", "dense_1", "softmax", units=3),
 ]
 WEIGHTS_2 = {  # of the layers that have some
-    "conv2d": [(3, 3, 1, 4), (4,)], "conv2d_1": [(3, 3, 4, 6), (6,)], "dense": [(24, 5)[:0] or (6, 5), (5,)],
+    "conv2d": [(3, 3, 1, 4), (4,)], "conv2d_1": [(3, 3, 4, 6), (6,)], "dense": [(6, 5), (5,)],
     "dense_1": [(5, 3), (3,)],
 }  # fmt: skip
 ADAM_2 = {
@@ -557,9 +559,9 @@ def test_the_textbook_network_of_keras_2(config, keras, tmp_path):
     theirs.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"], run_eagerly=True)
     x, _ = data(theirs, 1)[0]
     assert_same_outputs(ours.predict(x, verbose=0), theirs.predict(x, verbose=0))
-    assert_goes_on(ours, theirs)
     if "InputLayer" in str(config) and "__tuple__" not in str(config):  # which Keras can read
-        assert_same_outputs(keras.models.load_model(path)(x), theirs(x))
+        assert_same_outputs(keras.models.load_model(path, compile=False)(x), theirs(x))
+    assert_goes_on(ours, theirs)
 
 
 # TensorFlow 2.3's slots: all of one kind, then all of the next
@@ -648,7 +650,9 @@ def test_functional_models_of_keras_2(class_name, tmp_path):
     )  # fmt: skip
     shapes = {name: [(4, 4), (4,)] for name in "degh"} | {"h": [(4, 3), (3,)]}
     w = values_2(shapes)
-    write_2(path, config, {"a": {}, "d": w["d"], "inner": w["e"], "sequential": w["g"], "h": w["h"]})
+    write_2(
+        path, config, {"a": {}, "d": w["d"], "inner": w["e"], "sequential": w["g"], "h": w["h"]}
+    )
     model = load_model(path)
     x = np.random.default_rng(0).standard_normal((5, 4)).astype("float32")
 
@@ -663,32 +667,36 @@ def test_functional_models_of_keras_2(class_name, tmp_path):
 
 
 ARGUMENTS_2 = {  # a layer's arguments as Keras 2 wrote them, and as they are now
-    "DepthwiseConv2D": ({"kernel_size": [2, 2], "groups": 1, "depth_multiplier": 2}, ("groups",)),
-    "Conv2DTranspose": ({"filters": 2, "kernel_size": [2, 2], "groups": 1}, ("groups",)),
-    "SeparableConv2D": (
-        {"filters": 2, "kernel_size": [2, 2], "groups": 1,
-         "kernel_initializer": initializer("GlorotUniform"), "kernel_regularizer": None,
-         "kernel_constraint": None, "depthwise_initializer": initializer("GlorotUniform")},
-        ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"),
+    "DepthwiseConv2D": (
+        {"kernel_size": [2, 2], "groups": 1, "depth_multiplier": 2},
+        {"kernel_size": 2, "depth_multiplier": 2},
     ),
-    "BatchNormalization": ({"axis": [3], "momentum": 0.9, "epsilon": 0.001}, ()),
-    "LayerNormalization": ({"axis": [3]}, ()),
-    "LeakyReLU": ({"alpha": 0.25}, ()),
-    "Flatten": ({"dtype": {"class_name": "Policy", "config": {"name": "float32"}}}, ()),
+    "Conv2DTranspose": (
+        {"filters": 2, "kernel_size": [2, 2], "groups": 1}, {"filters": 2, "kernel_size": 2},
+    ),
+    "SeparableConv2D": (
+        {"filters": 2, "kernel_size": [2, 2], "groups": 1, "kernel_regularizer": None,
+         "kernel_initializer": initializer("GlorotUniform"), "kernel_constraint": None,
+         "depthwise_initializer": initializer("GlorotUniform")},
+        {"filters": 2, "kernel_size": 2},
+    ),
+    "BatchNormalization": (
+        {"axis": [3], "momentum": 0.9, "epsilon": 0.01}, {"momentum": 0.9, "epsilon": 0.01},
+    ),
+    "LayerNormalization": ({"axis": [3]}, {}),
+    "LeakyReLU": ({"alpha": 0.25}, {"negative_slope": 0.25}),
+    "Flatten": ({"dtype": {"class_name": "Policy", "config": {"name": "float32"}}}, {}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ARGUMENTS_2)
 def test_arguments_of_keras_2(name, tmp_path):
-    given, gone = ARGUMENTS_2[name]
-    layer = plain(name, "layer", **given)
-    wanted = {k: v for k, v in given.items() if k not in (*gone, "dtype") and "init" not in k}
-    made = getattr(cnn_ext.layers, name)(**wanted)
+    given, meant = ARGUMENTS_2[name]
+    made = getattr(cnn_ext.layers, name)(**meant)
     made.build((None, 6, 6, 2))
+    layers = [input_2("i", [None, 6, 6, 2]), plain(name, "layer", **given)]
     weights = {f"layer/{i}:0": w for i, w in enumerate(made.get_weights())}
-    write_2(
-        tmp_path / "m.h5", sequential_2([input_2("i", [None, 6, 6, 2]), layer]), {"layer": weights}
-    )
+    write_2(tmp_path / "m.h5", sequential_2(layers), {"layer": weights})
     loaded = load_model(tmp_path / "m.h5")
     x = np.random.default_rng(0).standard_normal((2, 6, 6, 2)).astype("float32")
     assert_same_outputs(loaded(x).numpy(), made(x).numpy())
@@ -798,12 +806,12 @@ def test_by_name_is_for_legacy_files(files):
         nested(cnn_ext).load_weights(paths[0], by_nam=True)
 
 
-def row_of(*layers, unit_of="x"):
+def row_of(*layers):
     """A maker of a Sequential of Dense layers, each (name, units) or (name, units, no bias)."""
 
     def make(k):
         return k.Sequential(
-            [k.layers.Input((4,), name=unit_of),
+            [k.layers.Input((4,), name="inputs"),
              *(k.layers.Dense(n, name=name, use_bias=not more) for name, n, *more in layers)]
         )  # fmt: skip
 
@@ -896,7 +904,7 @@ def test_classes_of_ones_own(class_name, tmp_path):
     assert loaded(np.ones((1, 3))).numpy().tolist() == [[2, 4, 6]]
     assert loaded.loss is own_loss
     if class_name == "Mine":
-        with pytest.raises(ModelFileError, match="class 'Mine'.*layers"):
+        with pytest.raises(ModelFileError, match=r"class 'Mine'.*layers"):
             load_model(path)
     else:
         with pytest.raises(ModelFileError, match="own_loss"):

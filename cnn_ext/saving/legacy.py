@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_ext.autograd import Variable
+from cnn_ext.registry import CustomObjectScope
 from cnn_ext.saving import hdf5, legacy_config
 from cnn_ext.saving.configuration import model_of, parsed, usable
 from cnn_ext.saving.hdf5 import Mismatch, ModelFileError
@@ -30,16 +31,14 @@ def is_legacy(file: Any) -> bool:
 def model_in(path: Path, custom_objects: Mapping[str, Any] | None, compile: bool) -> Any:
     """The model in a file."""
     with hdf5.opened(path, str(path)) as file:
-        described = hdf5.text(file, "model_config")
-        if described is None:
+        model_config = _described(file, "model_config", path)
+        if model_config is None:
             raise ModelFileError(
                 f"No model config found in the file at {path}: it may hold weights alone, which "
                 "load_weights() of the model that they belong to reads."
             )
-        model_config = parsed(described.encode(), "model_config")
-        described = hdf5.text(file, "training_config") if compile else None
-        training = None if described is None else parsed(described.encode(), "training_config")
-        with usable(str(path)):
+        training = _described(file, "training_config", path) if compile else None
+        with usable(str(path)), CustomObjectScope(custom_objects):
             node = legacy_config.model_node(model_config, training)
         model = model_of(node, custom_objects, compile, path.stat().st_size, str(path))
         values = values_in(file, model)
@@ -47,6 +46,11 @@ def model_in(path: Path, custom_objects: Mapping[str, Any] | None, compile: bool
             values |= _optimizer_values(file, model)
     set_all(values)
     return model
+
+
+def _described(file: Any, name: str, path: Path) -> dict[str, Any] | None:
+    described = hdf5.text(file, name)
+    return None if described is None else parsed(described.encode(), f"{path}: {name}")
 
 
 def values_in(
@@ -131,9 +135,7 @@ class _Reader:
         )
         return False
 
-    def _read(
-        self, what: str, place: str, weights: list[str], variables: list[Variable]
-    ) -> None:
+    def _read(self, what: str, place: str, weights: list[str], variables: list[Variable]) -> None:
         group = hdf5.subgroup(self.group, place)
         for name, variable in zip(weights, variables, strict=True):
             where = f"'{place}/{name}'"

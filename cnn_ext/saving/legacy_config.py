@@ -21,6 +21,7 @@ _HOMES = {  # of a class, by the end of the argument's name
     "regularizer": "keras.regularizers",
     "constraint": "keras.constraints",
 }
+_NAMING = ("keras.losses", "keras.metrics")  # what may be there by name, also if it is one's own
 _GONE = {  # arguments of Keras 2 that say nothing: always 1, or without effect
     "Conv2DTranspose": ("groups",),
     "DepthwiseConv2D": ("groups",),
@@ -30,8 +31,11 @@ _GONE = {  # arguments of Keras 2 that say nothing: always 1, or without effect
 }  # fmt: skip
 
 
+_RENAMED = {("LeakyReLU", "alpha"): "negative_slope"}
+
+
 def model_node(model: dict[str, Any], training: dict[str, Any] | None) -> dict[str, Any]:
-    """The node of a model.
+    """The node of a model; to be called where one's own objects are known.
 
     Args:
         model: what the file has as `model_config`.
@@ -49,11 +53,11 @@ def _compilation(training: dict[str, Any]) -> dict[str, Any]:
     known = {name.lower(): name for name in registry.published("keras.optimizers")}
     optimizer["class_name"] = known.get(optimizer["class_name"].lower(), optimizer["class_name"])
     config = optimizer["config"] = dict(optimizer["config"])
-    for name in ("jit_compile", "is_legacy_optimizer", *(() if config.get("decay") else ("decay",))):
+    idle = () if config.get("decay") else ("decay",)
+    for name in ("jit_compile", "is_legacy_optimizer", *idle):
         config.pop(name, None)
-    config["learning_rate"] = _modern(
-        config.get("learning_rate"), "keras.optimizers.schedules"
-    )
+    rate = config.get("learning_rate")
+    config["learning_rate"] = _modern(rate, "keras.optimizers.schedules")
     return {
         "optimizer": optimizer,
         "loss": _modern(training.get("loss"), "keras.losses"),
@@ -67,6 +71,11 @@ def _modern(value: Any, home: str) -> Any:
     """A value of a configuration; the classes in it are of the module `home`, if none is said."""
     if isinstance(value, list):
         return [_modern(item, home) for item in value]
+    if isinstance(value, str) and home in _NAMING:
+        own = registry.get_registered_object(value)
+        if isinstance(own, type):
+            return _class_node(None, value, {})
+        return value if own is None else _class_node("builtins", "function", value)
     if not isinstance(value, dict):
         return value
     if value.get("class_name") in ("__tuple__", "TensorShape"):
@@ -92,7 +101,7 @@ def _node(node: dict[str, Any], home: str) -> dict[str, Any]:
     return _class_node(home, name, config)
 
 
-def _class_node(module: str, name: Any, config: Any) -> dict[str, Any]:
+def _class_node(module: str | None, name: Any, config: Any) -> dict[str, Any]:
     return {"module": module, "class_name": name, "config": config, "registered_name": name}
 
 
@@ -101,7 +110,6 @@ def _layer(node: dict[str, Any]) -> dict[str, Any]:
     if "module" in node:
         return node
     name, config = node["class_name"], node["config"]
-    more = {key: node[key] for key in ("name", "shared_object_id") if key in node}
     if isinstance(config, list):  # of a Sequential
         config = {"layers": config}
     if name in _MODELS and "input_layers" in config:
@@ -110,13 +118,14 @@ def _layer(node: dict[str, Any]) -> dict[str, Any]:
         made = _class_node("keras", name, _sequential(config))
     else:
         made = _class_node(_LAYERS, name, _arguments(name, config))
-    return {**made, **more}
+    kept = ("name", "shared_object_id")
+    return made | {key: value for key, value in node.items() if key in kept}
 
 
 def _arguments(name: str, config: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a layer."""
     found = {
-        key: _modern(value, _HOMES.get(key.rpartition("_")[2], _LAYERS))
+        _RENAMED.get((name, key), key): _modern(value, _HOMES.get(key.rpartition("_")[2], _LAYERS))
         for key, value in config.items()
         if key not in _GONE.get(name, ())
     }
@@ -186,7 +195,8 @@ class _Calls:
         config["input_layers"] = inputs[0] if len(inputs) == 1 else inputs
 
     def _call(self, sources: list[Any]) -> dict[str, Any]:
-        tensors, kwargs = [], {}
+        tensors: list[Any] = []
+        kwargs: dict[str, Any] = {}
         for name, call, output, *more in sources:
             place = [name, call - self.first[name], output]
             tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": place}}

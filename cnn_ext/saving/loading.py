@@ -81,8 +81,7 @@ def load_weights(
             values = legacy.values_in(file, model, skip_mismatch, by_name)
         elif by_name is not None:
             raise hdf5.ModelFileError(
-                "`by_name` only supports loading legacy '.h5' or '.hdf5' files. "
-                f"Received: {path}"
+                f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {path}"
             )
         else:
             values = weights.values_in(file, model, skip_mismatch)
