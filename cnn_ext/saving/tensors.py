@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from cnn_ext.autograd import Variable
-from cnn_ext.saving.weights import ModelFileError, holders, replacing
+from cnn_ext.saving.hdf5 import ModelFileError
+from cnn_ext.saving.weights import holders, replacing
 
 SUFFIX = ".safetensors"
 _MAX_HEADER = 2**25  # bytes
