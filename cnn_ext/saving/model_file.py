@@ -19,13 +19,13 @@ from typing import Any, BinaryIO
 
 from cnn_ext import budget, registry
 from cnn_ext._errors import teaches_keywords
+from cnn_ext.saving.replacing import replacing
 from cnn_ext.saving.weights import (
     ModelFileError,
     ModelFileMissing,
     check_built,
     check_writable,
     read_weights,
-    replacing,
     write_weights,
 )
 
@@ -68,8 +68,8 @@ def save_model(
     check_writable(path, overwrite)
     check_built(model)
     node = _node_of(model, include_optimizer)
-    with replacing(path) as temporary:
-        _write(temporary, node, model, include_optimizer)
+    with replacing(path) as file:
+        _write(file, node, model, include_optimizer)
 
 
 def model_to_bytes(model: Any) -> bytes:
@@ -100,7 +100,7 @@ def _node_of(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
 
 
 def _write(file: Any, node: dict[str, Any], model: Any, include_optimizer: bool = True) -> None:
-    """Write the archive to a path or an open file."""
+    """Write the archive to an open file."""
     import h5py
 
     metadata = {
@@ -219,13 +219,18 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return data
 
 
-def _parsed(config: bytes) -> dict[str, Any]:
+def check_depth(text: bytes, name: str) -> None:
+    """An error for JSON that is nested too deeply."""
     depth = deepest = 0
-    for byte in config.translate(None, _NO_BRACKETS):
+    for byte in text.translate(None, _NO_BRACKETS):
         depth += 1 if byte in b"[{" else -1
         deepest = max(deepest, depth)
     if deepest > _MAX_DEPTH:
-        raise ModelFileError(f"{_CONFIG} is nested deeper than {_MAX_DEPTH} levels")
+        raise ModelFileError(f"{name} is nested deeper than {_MAX_DEPTH} levels")
+
+
+def _parsed(config: bytes) -> dict[str, Any]:
+    check_depth(config, _CONFIG)
     try:
         node = json.loads(config)
     except (ValueError, RecursionError) as error:

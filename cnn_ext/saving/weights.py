@@ -10,12 +10,11 @@ until everything was read.
 
 from __future__ import annotations
 
-import contextlib
+import io
 import os
-import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import Variable
 from cnn_ext.naming import numbered, snake_case
+from cnn_ext.saving.replacing import replacing
 
 SUFFIX = ".weights.h5"
 
@@ -49,13 +49,24 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
         ValueError: for another suffix, or a model without weights yet.
         FileExistsError: if the file is there and may not be replaced.
     """
-    import h5py
-
     path = _checked_path(filepath)
     check_writable(path, overwrite)
     check_built(model)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        write_weights(model, file)
+    write_hdf5(path, lambda file: write_weights(model, file))
+
+
+def write_hdf5(path: Path, write: Callable[[Any], None]) -> None:
+    """Make an HDF5 file, whole or not at all, of what a function writes into it.
+
+    In memory first: where the disk is full, HDF5 ends the process.
+    """
+    import h5py
+
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        write(file)
+    with replacing(path) as opened:
+        opened.write(content.getbuffer())
 
 
 def check_writable(path: Path, overwrite: bool) -> None:
@@ -154,30 +165,6 @@ def _checked_path(filepath: str | os.PathLike[str]) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[str]:
-    """A temporary file next to `path` that replaces it, whole, if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _holders(model: Any) -> Iterator[tuple[str, Any, list[Variable]]]:
     """(place in the file, object, its own variables) for all that a model's file holds."""
     yield from _layers_of("", model, set())
@@ -250,12 +237,8 @@ def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variab
         raise _Mismatch(f"'{place}' holds {count} variables where the model has {len(variables)}")
     values = []
     for index, variable in enumerate(variables):
-        dataset = _member(group, str(index))
+        dataset = dataset_in(group, str(index), place)
         where = f"'{place}/{index}'"
-        if not isinstance(dataset, h5py.Dataset):
-            raise _Mismatch(f"{where} is not a dataset")
-        if dataset.is_virtual or dataset.external:
-            raise _Mismatch(f"{where} is stored outside the file, which is refused")
         if dataset.shape != variable.shape:
             raise _Mismatch(
                 f"{where} has shape {dataset.shape} where the model has {variable.shape} "
@@ -268,6 +251,19 @@ def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variab
         with np.errstate(over="ignore"):
             values.append((variable, dataset[()].astype(variable.dtype)))
     return values
+
+
+def dataset_in(group: Any, name: str, place: str) -> Any:
+    """The dataset of this name in a group, where it must lie plainly; `place` is the group's."""
+    import h5py
+
+    dataset = _member(group, name, place)
+    where = "'" + f"{place}/{name}".lstrip("/") + "'"
+    if not isinstance(dataset, h5py.Dataset):
+        raise _Mismatch(f"{where} is not a dataset")
+    if dataset.is_virtual or dataset.external:
+        raise _Mismatch(f"{where} is stored outside the file, which is refused")
+    return dataset
 
 
 def _unread(file: Any, places: list[str]) -> list[str]:
@@ -284,8 +280,8 @@ def _unread(file: Any, places: list[str]) -> list[str]:
     return [n for n in found if n not in places and not n.startswith("optimizer/")]
 
 
-def _member(group: Any, place: str) -> Any:
-    """What lies at a path within the file, None if nothing; links elsewhere are refused."""
+def _member(group: Any, place: str, within: str = "") -> Any:
+    """What lies at a path within a group, None if nothing; links elsewhere are refused."""
     import h5py
 
     for name in place.split("/"):
@@ -293,6 +289,7 @@ def _member(group: Any, place: str) -> Any:
         if link is None:
             return None
         if not isinstance(link, h5py.HardLink):
-            raise _Mismatch(f"'{place}' is a link, which is refused")
+            full = f"{within}/{place}".lstrip("/")
+            raise _Mismatch(f"'{full}' is a link, which is refused")
         group = group[name]
     return group
