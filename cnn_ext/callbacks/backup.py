@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,19 +119,28 @@ class BackupAndRestore(Callback):
 
     def _go_on(self, state: dict[str, Any]) -> None:
         assert self._moment is not None
-        try:
+        with self._understood():
             self._moment.go_to_batch(state)
             self._moment.put_back(state)
             epoch, step = int(state["epoch"]), int(state["step"])
             over = state["stopped"] or (state["position"] or {}).get("exhausted")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            logs = dict(state["logs"]) or None
+        self._epoch, self._last_batch = epoch, max(step - 1, 0)
+        self._within = state if step else None
+        self._events.resumed = Resumed(epoch, step, logs, bool(over and not step))
+
+    @contextlib.contextmanager
+    def _understood(self) -> Iterator[None]:
+        """A block that puts back a state, which may be that of another training."""
+        try:
+            yield
+        except Warning:
+            raise
+        except Exception as error:  # whatever a generator or a callback makes of it
             raise ModelFileError(
                 f"{self._weights} does not belong to this training: {error}. "
                 f"Remove the folder to begin anew. Received: backup_dir={self.backup_dir}"
             ) from error
-        self._epoch, self._last_batch = epoch, max(step - 1, 0)
-        self._within = state if step else None
-        self._events.resumed = Resumed(epoch, step, state["logs"] or None, bool(over and not step))
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Within an epoch: undo what its beginning has changed once more."""
@@ -137,15 +148,17 @@ class BackupAndRestore(Callback):
         if state is None:
             return
         assert self._moment is not None
-        if not self._moment.put_back_metrics(state):
-            batch = self._events.epochs.peek()
-            if batch is not None:
-                with no_grad():
-                    self.model.test_step(batch)
-                self.model.reset_metrics()
-                self._moment.put_back_metrics(state)
-        load_training(self.model, self._weights)
-        self._moment.put_back(state)
+        with self._understood():
+            whole = self._moment.put_back_metrics(state)
+        batch = None if whole or self._events.epochs is None else self._events.epochs.peek()
+        if batch is not None:
+            with no_grad():
+                self.model.test_step(batch)
+            self.model.reset_metrics()
+        with self._understood():
+            self._moment.put_back_metrics(state)
+            load_training(self.model, self._weights)
+            self._moment.put_back(state)
 
     # --- Keeping -------------------------------------------------------------------------------
 

@@ -174,8 +174,7 @@ class IterableBatches(Source):
 
     def passed(self, skip: int = 0) -> Iterator[Any]:
         batches = iter(self._batches)
-        generator = isinstance(batches, types.GeneratorType)
-        if not generator or inspect.getgeneratorstate(batches) == inspect.GEN_CREATED:
+        if not (isinstance(batches, types.GeneratorType) and _has_begun(batches)):
             for _ in range(skip):
                 next(batches, None)
         return self._checked(batches)
@@ -269,6 +268,10 @@ def iterable_source(
             f"Received: class_weight={class_weight}"
         )
     return IterableBatches(x, class_weight)
+
+
+def _has_begun(generator: types.GeneratorType[Any, Any, Any]) -> bool:
+    return inspect.getgeneratorstate(generator) != inspect.GEN_CREATED
 
 
 def _weighed(batch: Any, class_weight: Any) -> Any:
