@@ -44,9 +44,9 @@ cdef void forward_sliding(
 
 
 cdef int forward(
-    const real* x, const real* weight, real* y, Geometry g, PooledOutput* pooled
+    const real* x, const real* weight, real* y, Geometry g, PooledOutput* pooled, Finish* finish
 ) except -1 nogil:
-    """y, or what `pooled` makes of it."""
+    """y, or what `pooled` or `finish` makes of it."""
     cdef Py_ssize_t taps = g.kh * g.kw
     cdef Phase phase
     cdef Sliding s
@@ -55,6 +55,7 @@ cdef int forward(
     cdef int failed = numbers == NULL or runs == NULL
     if not failed:
         forward_sliding(&s, &phase, numbers, runs, x, weight, y, g, pooled)
+        s.finish = finish
         failed = slide(&s, y, multiply_adds(g))
     free(numbers)
     free(runs)
@@ -171,7 +172,7 @@ def conv2d_forward_direct(
 ):
     g = _pointwise_as_one_image(g)
     with nogil:
-        forward(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], g, NULL)
+        forward(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], g, NULL, NULL)
 
 
 def conv2d_backward_input_direct(

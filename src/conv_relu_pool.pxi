@@ -25,7 +25,7 @@ def conv2d_relu_pool_forward_direct(
     cdef PooledOutput pooled = pooled_output(
         &bias[0], &y[0, 0, 0, 0], &code[0, 0, 0, 0], g, window_h, window_w)
     with nogil:
-        forward(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], g, &pooled)
+        forward(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], g, &pooled, NULL)
 
 
 def conv2d_relu_pool_forward_winograd(
@@ -36,7 +36,7 @@ def conv2d_relu_pool_forward_winograd(
     cdef PooledOutput pooled = pooled_output(
         &bias[0], &y[0, 0, 0, 0], &code[0, 0, 0, 0], g, window_h, window_w)
     cdef Winograd s
-    s.c_in, s.oh, s.ow, s.c_out, s.pooled = g.c_in, g.oh, g.ow, g.c_out, &pooled
+    s.c_in, s.oh, s.ow, s.c_out, s.pooled, s.finish = g.c_in, g.oh, g.ow, g.c_out, &pooled, NULL
     with nogil:
         winograd(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], &s, g.n, g.h, g.w,
                  g.pad_top, g.pad_left)
@@ -87,20 +87,29 @@ cdef void spread_task_f64(void* context, Py_ssize_t task, int worker) noexcept n
     spread_task[double](context, task, worker, NULL)
 
 
+cdef void spread_all(
+    const real* grad_y, const uint8_t* code, real* dense, Geometry g, Py_ssize_t window_h,
+    Py_ssize_t window_w,
+) noexcept nogil:
+    """The gradient by the convolution's result, of that by the pooled."""
+    cdef Spreading s
+    s.grad, s.code, s.dense = grad_y, code, dense
+    s.h, s.w, s.channels, s.oh, s.ow = g.oh // window_h, g.ow // window_w, g.c_out, g.oh, g.ow
+    s.window_h, s.window_w = window_h, window_w
+    run_job(spread_task_f32 if real is float else spread_task_f64, &s, g.n,
+            4 * g.n * g.oh * g.ow * g.c_out, threads_get())
+
+
 cdef object spread(
     const real[:, :, :, ::1] grad_y, const uint8_t[:, :, :, ::1] code, Geometry g,
     Py_ssize_t window_h, Py_ssize_t window_w,
 ):
-    """The gradient by the convolution's result, an array."""
+    """The same as an array."""
     dense = np.empty(g.y_shape, np.float32 if real is float else np.float64)
     cdef real[:, :, :, ::1] view = dense
-    cdef Spreading s
-    s.grad, s.code, s.dense = &grad_y[0, 0, 0, 0], &code[0, 0, 0, 0], &view[0, 0, 0, 0]
-    s.h, s.w, s.channels, s.oh, s.ow = g.oh // window_h, g.ow // window_w, g.c_out, g.oh, g.ow
-    s.window_h, s.window_w = window_h, window_w
     with nogil:
-        run_job(spread_task_f32 if real is float else spread_task_f64, &s, g.n,
-                4 * g.n * g.oh * g.ow * g.c_out, threads_get())
+        spread_all(&grad_y[0, 0, 0, 0], &code[0, 0, 0, 0], &view[0, 0, 0, 0], g, window_h,
+                   window_w)
     return dense
 
 

@@ -278,10 +278,11 @@ cdef void compute_product(Product* p, real* dtype) noexcept nogil:
 
 cdef int multiply(
     const real* a, const real* b, real* c, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-    bint transpose_a, bint transpose_b,
+    bint transpose_a, bint transpose_b, Finish* finish,
 ) except -1 nogil:
+    """c, or what `finish` makes of it; with a transposed, and b transposed, there is none."""
     cdef Product p
-    p.a, p.b, p.c, p.m, p.n, p.k, p.packed, p.finish = a, b, c, m, n, k, False, NULL
+    p.a, p.b, p.c, p.m, p.n, p.k, p.packed, p.finish = a, b, c, m, n, k, False, finish
     arrange_product(&p, c, transpose_a, transpose_b)
     p.panels, p.tiles = allocate(c, p.panels_size), allocate(c, p.tiles_size)
     cdef bint failed = p.panels == NULL or p.tiles == NULL
@@ -304,4 +305,5 @@ def gemm_blocked(
         a = np.ascontiguousarray(np.asarray(a).T)
         transpose_a = False
     with nogil:
-        multiply(&a[0, 0], &b[0, 0], &c[0, 0], c.shape[0], c.shape[1], k, transpose_a, transpose_b)
+        multiply(&a[0, 0], &b[0, 0], &c[0, 0], c.shape[0], c.shape[1], k, transpose_a, transpose_b,
+                 NULL)

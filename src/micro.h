@@ -42,9 +42,10 @@ typedef enum {
 typedef struct {
     const void *x, *other;
     void *y;
-    void *slots[3];
+    void *slots[4];
     double settings[4];
     ptrdiff_t channels;
+    int activation;
 } pass_arguments;
 
 typedef enum {
@@ -57,6 +58,16 @@ typedef enum {
     RMSPROP_UPDATE, /* velocity, momentum, average gradient; learning rate, rho, momentum, epsilon
                      */
     ADAM_UPDATE,    /* momentum, velocity, velocity_hat; alpha, beta_1, beta_2, epsilon */
+    DECAY,          /* y *= settings[0] */
+    /* Passes of training, over rows of channels, with an activation and its setting: */
+    FINISH_BACKWARD, /* y, if wanted, is the gradient by what was activated to `other`, x that by
+                      * `other`; slots: what its sum over rows is added to, or NULL */
+    MOMENTS,         /* of x; slots: the mean over rows, the sum of squared distances from it */
+    NORMALIZE,       /* y = activation((x - mean) * factor + shift + other); slots: mean, factor,
+                      * shift */
+    NORMALIZE_SUMS,  /* as FINISH_BACKWARD; slots: what was normalized, its mean, and what the sums
+                      * of the gradient, and of it times the distance from the mean, are added to */
+    NORMALIZE_INPUT, /* y = x * a + (other - mean) * b + c; slots: mean, a, b, c */
     PASS_OPS
 } pass_op;
 
@@ -77,7 +88,7 @@ typedef enum {
 } activation;
 
 /* What becomes of sums: activation(sum * scale + bias, then + or * other), where scale and bias
- * are one number a channel, NULL for 1 and 0; a scale has a bias beside it. */
+ * are one number a channel, NULL for 1 and 0. */
 typedef struct {
     const void *scale, *bias;
     int multiplies, activation;

@@ -30,6 +30,12 @@ cdef extern from "micro.h" nogil:
         SGD_UPDATE
         RMSPROP_UPDATE
         ADAM_UPDATE
+        DECAY
+        FINISH_BACKWARD
+        MOMENTS
+        NORMALIZE
+        NORMALIZE_SUMS
+        NORMALIZE_INPUT
         PASS_OPS
 
     ctypedef struct pass_arguments:
@@ -39,6 +45,7 @@ cdef extern from "micro.h" nogil:
         void** slots
         double* settings
         Py_ssize_t channels
+        int activation
 
     ctypedef void (*pass_function)(
         const pass_arguments* p, Py_ssize_t first, Py_ssize_t count) noexcept

@@ -7,6 +7,7 @@
 #include "micro_pass.inl"
 #include "micro_pool.inl"
 #include "micro_sparse.inl"
+#include "micro_train.inl"
 #include "micro_transpose.inl"
 #include "micro_winograd.inl"
 
@@ -93,7 +94,13 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
                [COLUMN_SUM] = NAME(column_sum),
                [SGD_UPDATE] = NAME(sgd_update),
                [RMSPROP_UPDATE] = NAME(rmsprop_update),
-               [ADAM_UPDATE] = NAME(adam_update)},
+               [ADAM_UPDATE] = NAME(adam_update),
+               [DECAY] = NAME(decay),
+               [FINISH_BACKWARD] = NAME(finish_backward),
+               [MOMENTS] = NAME(moments),
+               [NORMALIZE] = NAME(normalize),
+               [NORMALIZE_SUMS] = NAME(normalize_sums),
+               [NORMALIZE_INPUT] = NAME(normalize_input)},
     .pool = {[MAX_POOL] = NAME(max_pool),
              [MAX_POOL_BACKWARD] = NAME(max_pool_backward),
              [MAX_POOL_GATHER] = NAME(max_pool_gather),

@@ -87,6 +87,9 @@ static ALWAYS_INLINE void NAME(combine)(const finish_arguments *f, const REAL *x
         } else if (bias != NULL) {
             for (ptrdiff_t c = 0; c < channels; c++)
                 y[c] = x[c] + bias[c];
+        } else if (scale != NULL) {
+            for (ptrdiff_t c = 0; c < channels; c++)
+                y[c] = x[c] * scale[c];
         } else if (x != y) {
             memcpy(y, x, (size_t)channels * sizeof(REAL));
         }

@@ -101,6 +101,13 @@ PASS(adam_update) {
     }
 }
 
+PASS(decay) {
+    const REAL kept = (REAL)p->settings[0];
+    REAL *restrict y = WRITE(p->y);
+    for (ptrdiff_t i = 0; i < count; i++)
+        y[i] *= kept;
+}
+
 #undef PASS
 #undef READ
 #undef WRITE

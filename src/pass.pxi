@@ -10,15 +10,28 @@ cdef struct Pass:
     pass_arguments arguments
     pass_function run
     Py_ssize_t count, piece  # elements, or rows, in all and of one task
-    Py_ssize_t sums_size     # of one element; 0 unless each task adds to a row of sums of its own
+    Py_ssize_t advance       # bytes from one task's sums to the next's: y, or,
+    int own                  # if this is not -1, the slots from this one on
 
 
 cdef void pass_task(void* context, Py_ssize_t task, int worker) noexcept nogil:
     cdef Pass* p = <Pass*> context
     cdef pass_arguments own = p.arguments
     cdef Py_ssize_t first = task * p.piece
-    own.y = <char*> own.y + task * own.channels * p.sums_size
+    cdef Py_ssize_t i
+    if p.own < 0:
+        own.y = <char*> own.y + task * p.advance
+    for i in range(p.own if p.own >= 0 else 4, 4):
+        if own.slots[i] != NULL:
+            own.slots[i] = <char*> own.slots[i] + task * p.advance
     p.run(&own, first, min(p.piece, p.count - first))
+
+
+cdef Pass empty_pass() noexcept nogil:
+    cdef Pass p
+    memset(&p, 0, sizeof(Pass))
+    p.own = -1
+    return p
 
 
 cdef void run_pass(int op, Pass* p, real* dtype) noexcept nogil:
@@ -31,8 +44,7 @@ cdef void run_pass(int op, Pass* p, real* dtype) noexcept nogil:
 
 
 def relu_forward_direct(const real[::1] x, real[::1] y):
-    cdef Pass p
-    memset(&p, 0, sizeof(Pass))
+    cdef Pass p = empty_pass()
     p.arguments.x, p.arguments.y = &x[0], &y[0]
     p.count, p.piece = x.shape[0], PIECE
     with nogil:
@@ -40,8 +52,7 @@ def relu_forward_direct(const real[::1] x, real[::1] y):
 
 
 def relu_backward_direct(const real[::1] grad_y, const real[::1] y, real[::1] grad_x):
-    cdef Pass p
-    memset(&p, 0, sizeof(Pass))
+    cdef Pass p = empty_pass()
     p.arguments.x, p.arguments.other, p.arguments.y = &grad_y[0], &y[0], &grad_x[0]
     p.count, p.piece = y.shape[0], PIECE
     with nogil:
@@ -49,8 +60,7 @@ def relu_backward_direct(const real[::1] grad_y, const real[::1] y, real[::1] gr
 
 
 def add_bias_direct(const real[:, ::1] x, const real[::1] bias, real[:, ::1] y):
-    cdef Pass p
-    memset(&p, 0, sizeof(Pass))
+    cdef Pass p = empty_pass()
     p.arguments.x, p.arguments.other, p.arguments.y = &x[0, 0], &bias[0], &y[0, 0]
     p.arguments.channels = x.shape[1]
     p.count, p.piece = x.shape[0], max(1, PIECE // x.shape[1])
@@ -59,9 +69,8 @@ def add_bias_direct(const real[:, ::1] x, const real[::1] bias, real[:, ::1] y):
 
 
 def column_sum_direct(const real[:, ::1] x, real[::1] y):
-    cdef Pass p
+    cdef Pass p = empty_pass()
     cdef Py_ssize_t tasks, task, c
-    memset(&p, 0, sizeof(Pass))
     p.count, p.piece = x.shape[0], max(1, min(SUM_OF, PIECE // x.shape[1]))
     tasks = (p.count + p.piece - 1) // p.piece
     cdef real* sums = allocate(&y[0], tasks * x.shape[1])
@@ -69,7 +78,7 @@ def column_sum_direct(const real[:, ::1] x, real[::1] y):
         raise MemoryError("column_sum: no memory for partial sums")
     memset(sums, 0, tasks * x.shape[1] * sizeof(real))
     p.arguments.x, p.arguments.y, p.arguments.channels = &x[0, 0], sums, x.shape[1]
-    p.sums_size = sizeof(real)
+    p.advance = x.shape[1] * sizeof(real)
     with nogil:
         run_pass(COLUMN_SUM, &p, &y[0])
         memcpy(&y[0], sums, x.shape[1] * sizeof(real))
@@ -83,8 +92,7 @@ cdef void update(
     int op, real[::1] value, const real[::1] gradient, real* slot0, real* slot1, real* slot2,
     double setting0, double setting1, double setting2, double setting3,
 ) noexcept nogil:
-    cdef Pass p
-    memset(&p, 0, sizeof(Pass))
+    cdef Pass p = empty_pass()
     p.arguments.x, p.arguments.y = &gradient[0], &value[0]
     p.arguments.slots[0], p.arguments.slots[1], p.arguments.slots[2] = slot0, slot1, slot2
     p.arguments.settings[0], p.arguments.settings[1] = setting0, setting1

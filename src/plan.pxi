@@ -1,9 +1,9 @@
 """A plan: a list of kernel calls over memory that is there already, run as one call without GIL.
 
-A step reads values and writes one. A value lies in the arena, or in an array that comes into a run
-or goes out of it. Sizes, tasks and packed weights are settled when a step is added; a run puts
-pointers in their places and goes through the list. Forward steps are what there is; a step of a
-training step would be one more step_function.
+A step reads and writes values. A value lies in the arena, in an array that comes into a run or goes
+out of it, or in one that is there all the time: a weight. Sizes, tasks and packed weights are
+settled when a step is added; a run puts pointers in their places and goes through the list. The
+steps of use are here, those of training in train.pxi.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -18,18 +18,23 @@ cdef struct Copying:
     # elements of y that are cleared first, for each of `outer`
     const float* x
     float* y
-    Py_ssize_t outer, inner, length, x_outer, x_inner, y_outer, y_inner, y_first, zeros
+    Py_ssize_t outer, inner, length, x_outer, x_inner, x_first, y_outer, y_inner, y_first, zeros
     Py_ssize_t piece  # of `outer`, of one task
+
+
+cdef enum:
+    MOST_VALUES = 10  # of a step
+    STOP = 1          # what a step returns after which there shall be no other
 
 
 cdef struct Step
 
-ctypedef void (*step_function)(
-    Step* s, const float* x, const float* other, float* y, float* scratch) noexcept nogil
+ctypedef int (*step_function)(Step* s, void** v, float* scratch) except -1 nogil
 
 cdef struct Step:
     step_function run
-    Py_ssize_t x, other, y  # numbers of values, or -1
+    Py_ssize_t count
+    Py_ssize_t values[MOST_VALUES]  # their numbers, or -1
     Sliding sliding
     Phase phase
     Winograd winograd
@@ -41,44 +46,48 @@ cdef struct Step:
     const float* finish_x
     float* finish_y
     Py_ssize_t pixels, channels, piece  # of a step that only finishes; a task's pixels
+    # of a step of training:
+    void* geometry
+    Py_ssize_t window_h, window_w, size
+    double settings[4]
+    double results[3]
+    int kind
+    void* update
 
 
-cdef void run_direct(
-    Step* s, const float* x, const float* other, float* y, float* scratch
-) noexcept nogil:
-    s.sliding.source.images, s.sliding.target, s.sliding.copies = x, y, scratch
-    s.finish.other, s.pooled.y = other, y
-    sum_images(&s.sliding, y)
+cdef int run_direct(Step* s, void** v, float* scratch) except -1 nogil:
+    s.sliding.source.images, s.sliding.target, s.sliding.copies = v[0], v[2], scratch
+    s.finish.other, s.pooled.y = v[1], v[2]
+    sum_images(&s.sliding, <float*> v[2])
+    return 0
 
 
-cdef void run_winograd(
-    Step* s, const float* x, const float* other, float* y, float* scratch
-) noexcept nogil:
-    s.winograd.source.images, s.winograd.y, s.winograd.scratch = x, y, scratch
-    s.finish.other, s.pooled.y = other, y
-    winograd_sum(&s.winograd, y)
+cdef int run_winograd(Step* s, void** v, float* scratch) except -1 nogil:
+    s.winograd.source.images, s.winograd.y, s.winograd.scratch = v[0], v[2], scratch
+    s.finish.other, s.pooled.y = v[1], v[2]
+    winograd_sum(&s.winograd, <float*> v[2])
+    return 0
 
 
-cdef void run_product(
-    Step* s, const float* x, const float* other, float* y, float* scratch
-) noexcept nogil:
-    s.product.a, s.product.c, s.product.tiles = x, y, scratch
-    s.finish.other = other
-    compute_product(&s.product, y)
+cdef int run_product(Step* s, void** v, float* scratch) except -1 nogil:
+    s.product.a, s.product.c, s.product.tiles = v[0], v[2], scratch
+    s.finish.other = v[1]
+    compute_product(&s.product, <float*> v[2])
+    return 0
 
 
-cdef void run_pooling(
-    Step* s, const float* x, const float* other, float* y, float* scratch
-) noexcept nogil:
-    s.pooling.x, s.pooling.y = <void*> x, y
-    pool_all(&s.pooling, y)
+cdef int run_pooling(Step* s, void** v, float* scratch) except -1 nogil:
+    s.pooling.x, s.pooling.y = v[0], v[2]
+    pool_all(&s.pooling, <float*> v[2])
+    return 0
 
 
 cdef void finish_task(void* context, Py_ssize_t task, int worker) noexcept nogil:
     cdef Step* s = <Step*> context
     cdef Py_ssize_t first = task * s.piece, at = first * s.channels
     cdef finish_arguments* f = &s.finish.arguments
-    if s.channels == 1 and f.bias == NULL and f.activation != SOFTMAX_ACTIVATION:
+    if (s.channels == 1 and f.bias == NULL and f.scale == NULL
+            and f.activation != SOFTMAX_ACTIVATION):
         # without channels the piece is one pixel
         finish_pixels(&s.finish, s.finish_x + at, 0, s.finish_y + at, 0, 1, at, 0,
                       min(s.piece, s.pixels - first))
@@ -87,12 +96,11 @@ cdef void finish_task(void* context, Py_ssize_t task, int worker) noexcept nogil
                   min(s.piece, s.pixels - first), at, 0, s.channels)
 
 
-cdef void run_finish(
-    Step* s, const float* x, const float* other, float* y, float* scratch
-) noexcept nogil:
-    s.finish_x, s.finish_y, s.finish.other = x, y, other
+cdef int run_finish(Step* s, void** v, float* scratch) except -1 nogil:
+    s.finish_x, s.finish.other, s.finish_y = <const float*> v[0], v[1], <float*> v[2]
     run_job(finish_task, s, (s.pixels + s.piece - 1) // s.piece, 8 * s.pixels * s.channels,
             threads_get())
+    return 0
 
 
 cdef void copy_task(void* context, Py_ssize_t task, int worker) noexcept nogil:
@@ -104,16 +112,15 @@ cdef void copy_task(void* context, Py_ssize_t task, int worker) noexcept nogil:
         if s.zeros:
             memset(y, 0, s.zeros * sizeof(float))
         for j in range(s.inner):
-            memcpy(y + s.y_first + j * s.y_inner, s.x + i * s.x_outer + j * s.x_inner,
-                   s.length * sizeof(float))
+            memcpy(y + s.y_first + j * s.y_inner,
+                   s.x + s.x_first + i * s.x_outer + j * s.x_inner, s.length * sizeof(float))
 
 
-cdef void run_copying(
-    Step* s, const float* x, const float* other, float* y, float* scratch
-) noexcept nogil:
-    s.copying.x, s.copying.y = x, y
+cdef int run_copying(Step* s, void** v, float* scratch) except -1 nogil:
+    s.copying.x, s.copying.y = <const float*> v[0], <float*> v[2]
     run_job(copy_task, &s.copying, (s.copying.outer + s.copying.piece - 1) // s.copying.piece,
             8 * s.copying.outer * s.copying.inner * s.copying.length, threads_get())
+    return 0
 
 
 _ACTIVATION_NUMBERS = {
@@ -130,10 +137,12 @@ cdef class Plan:
 
     Args:
         memory: where the arena and the scratch of steps are; shared with other plans.
-        offsets: for each value, where it begins in the arena, in bytes; -1 outside of it.
+        offsets: for each value, where it begins in the arena, in bytes; anything outside of it.
         arena: bytes of the arena.
-        inputs: pairs of a value's number and its number of elements, for the arrays of a run.
+        inputs: pairs of a value's number and its size in bytes, for the arrays of a run; a size of
+            None is checked by whoever makes the arrays.
         outputs: pairs of a value's number and its shape, for what a run gives.
+        kept: pairs of a value's number and the array that it always lies in: a weight.
 
     The caller sees to it that plans with one memory, or with the same packed weights, do not run
     at the same time.
@@ -143,20 +152,28 @@ cdef class Plan:
     cdef readonly Py_ssize_t n_steps
     cdef readonly Memory memory
     cdef readonly Py_ssize_t arena, scratch
-    cdef list offsets, inputs, outputs, kept
-    cdef char** values
+    cdef list inputs, outputs, kept
+    cdef Py_ssize_t n_values
+    cdef Py_ssize_t* offsets
+    cdef void** values
+    cdef char* start  # of the memory that the values are in
     cdef int threads
     cdef const micro_table* table
 
     def __cinit__(self, Memory memory not None, list offsets, Py_ssize_t arena, list inputs,
-                  list outputs):
-        self.memory, self.offsets, self.inputs, self.outputs = memory, offsets, inputs, outputs
+                  list outputs, list kept=None):
+        cdef Py_ssize_t i
+        self.memory, self.inputs, self.outputs = memory, inputs, outputs
         self.arena, self.kept = (arena + 63) // 64 * 64, []
-        self.threads, self.table = threads_get(), micro
-        self.values = <char**> malloc((len(offsets) + 1) * sizeof(char*))
-        if self.values == NULL:
+        self.threads, self.table, self.n_values = threads_get(), micro, len(offsets)
+        self.values = <void**> malloc((self.n_values + 1) * sizeof(void*))
+        self.offsets = <Py_ssize_t*> malloc((self.n_values + 1) * sizeof(Py_ssize_t))
+        if self.values == NULL or self.offsets == NULL:
             raise MemoryError("no memory for a plan's values")
-        memset(self.values, 0, (len(offsets) + 1) * sizeof(char*))
+        for i in range(self.n_values):
+            self.offsets[i] = offsets[i]
+        for number, array in kept or ():
+            self._keep(number, array)
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -164,18 +181,26 @@ cdef class Plan:
             free(self.steps[i])
         free(self.steps)
         free(self.values)
+        free(self.offsets)
+
+    cdef int _keep(self, Py_ssize_t number, array) except -1:
+        """Let a value lie in an array, which is held as long as the plan is."""
+        cdef Py_buffer buffer
+        PyObject_GetBuffer(array, &buffer, PyBUF_WRITABLE)
+        self.values[number], self.offsets[number] = buffer.buf, -1
+        PyBuffer_Release(&buffer)
+        self.kept.append(array)
+        return 0
 
     @property
     def is_current(self):
         """Whether threads and instruction set are those that it was made for."""
         return self.threads == threads_get() and self.table == micro
 
-    cdef Step* _new(
-        self, step_function run, Py_ssize_t x, Py_ssize_t other, Py_ssize_t y
-    ) except NULL:
-        cdef Py_ssize_t count = len(self.offsets)
-        if not (0 <= x < count and -1 <= other < count and 0 <= y < count):
-            raise ValueError(f"a plan has {count} values. Received: x={x}, other={other}, y={y}")
+    cdef Step* _new(self, step_function run, tuple values) except NULL:
+        cdef Py_ssize_t i, count = self.n_values
+        if len(values) > MOST_VALUES or any(not -1 <= value < count for value in values):
+            raise ValueError(f"a plan has {count} values. Received: {values}")
         cdef Step** steps = <Step**> realloc(self.steps, (self.n_steps + 1) * sizeof(Step*))
         cdef Step* s
         if steps != NULL:
@@ -183,7 +208,9 @@ cdef class Plan:
             s = <Step*> malloc(sizeof(Step))
             if s != NULL:
                 memset(s, 0, sizeof(Step))
-                s.run, s.x, s.other, s.y = run, x, other, y
+                s.run, s.count = run, len(values)
+                for i in range(s.count):
+                    s.values[i] = values[i]
                 steps[self.n_steps] = s
                 self.n_steps += 1
                 return s
@@ -215,7 +242,7 @@ cdef class Plan:
     ):
         """y = activation(conv(x) + bias + other), or, with a window, the max-pool of that."""
         cdef bint pooled = window_h > 0
-        cdef Step* s = self._new(run_direct, x, other, y)
+        cdef Step* s = self._new(run_direct, (x, other, y))
         cdef Taps taps
         self._finish_with(s, weights, activation, setting, False)
         if pooled:
@@ -246,7 +273,7 @@ cdef class Plan:
         Py_ssize_t rows, str activation, double setting,
     ):
         """y = activation(x @ weights + bias + other), of so many rows."""
-        cdef Step* s = self._new(run_product, x, other, y)
+        cdef Step* s = self._new(run_product, (x, other, y))
         self._finish_with(s, weights, activation, setting, False)
         s.product.m, s.product.k, s.product.n = (
             rows, weights.geometry.c_in, weights.geometry.c_out)
@@ -257,7 +284,7 @@ cdef class Plan:
     def add_pooling(self, Py_ssize_t x, Py_ssize_t y, Geometry g not None, bint average):
         """y = the maximum or the mean over each window of x."""
         _check_pooling(g)
-        cdef Step* s = self._new(run_pooling, x, -1, y)
+        cdef Step* s = self._new(run_pooling, (x, -1, y))
         s.pooling = pooling_of(AVERAGE_POOL if average else MAX_POOL, NULL, NULL, NULL, g)
         split_images(&s.pooling)
 
@@ -267,7 +294,7 @@ cdef class Plan:
         bint multiplies=False,
     ):
         """y = activation(x * scale + bias, then + or * other)."""
-        cdef Step* s = self._new(run_finish, x, other, y)
+        cdef Step* s = self._new(run_finish, (x, other, y))
         self._finish_with(s, weights, activation, setting, multiplies)
         s.pixels, s.channels = pixels, channels
         if weights is None and activation != "softmax":
@@ -279,7 +306,7 @@ cdef class Plan:
         tuple x_strides, tuple y_strides, Py_ssize_t y_first=0, Py_ssize_t zeros=0,
     ):
         """Stretches of x into y; see Copying. Strides: (outer, inner), in elements."""
-        cdef Step* s = self._new(run_copying, x, -1, y)
+        cdef Step* s = self._new(run_copying, (x, -1, y))
         cdef Copying* c = &s.copying
         c.outer, c.inner, c.length, c.y_first, c.zeros = outer, inner, length, y_first, zeros
         c.piece = max(1, PIECE // max(1, inner * length))
@@ -305,49 +332,55 @@ cdef class Plan:
         self.memory.reserve(self.arena + 256 + self.scratch)
         contiguous = [_contiguous(array) for array in arrays]
         results = [_empty(shape, FLOAT32) for _, shape in self.outputs]
-        for i in range(len(self.offsets)):
-            self.values[i] = self.memory.start + <Py_ssize_t> self.offsets[i]
+        if self.start != self.memory.start:
+            self.start = self.memory.start
+            for i in range(self.n_values):
+                if self.offsets[i] >= 0:
+                    self.values[i] = self.start + self.offsets[i]
         try:
             for i in range(count):
-                number, elements = self.inputs[i]
+                number, nbytes = self.inputs[i]
                 PyObject_GetBuffer(contiguous[i], &buffers[held], PyBUF_SIMPLE)
                 held += 1
-                if buffers[held - 1].len != 4 * <Py_ssize_t> elements:
+                if nbytes is not None and buffers[held - 1].len != <Py_ssize_t> nbytes:
                     raise ValueError(
-                        f"input {i} of this plan has {elements} elements of 4 bytes. Received: "
+                        f"input {i} of this plan has {nbytes} bytes. Received: "
                         f"{buffers[held - 1].len} bytes"
                     )
-                self.values[<Py_ssize_t> number] = <char*> buffers[held - 1].buf
+                self.values[<Py_ssize_t> number] = buffers[held - 1].buf
             for i in range(len(results)):
                 PyObject_GetBuffer(results[i], &buffers[held], PyBUF_WRITABLE)
                 held += 1
-                self.values[<Py_ssize_t> self.outputs[i][0]] = <char*> buffers[held - 1].buf
-            if seconds is None:
-                with nogil:
-                    state = flush_denormals_enter()
-                    self._run_steps(0, self.n_steps)
-                    flush_denormals_leave(state)
-            else:
-                state = flush_denormals_enter()
-                for i in range(self.n_steps):
-                    started = time.perf_counter()
-                    self._run_steps(i, i + 1)
-                    seconds.append(time.perf_counter() - started)
+                self.values[<Py_ssize_t> self.outputs[i][0]] = buffers[held - 1].buf
+            state = flush_denormals_enter()
+            try:
+                if seconds is None:
+                    with nogil:
+                        self._run_steps(0, self.n_steps)
+                else:
+                    for i in range(self.n_steps):
+                        started = time.perf_counter()
+                        self._run_steps(i, i + 1)
+                        seconds.append(time.perf_counter() - started)
+            finally:
                 flush_denormals_leave(state)
         finally:
             for i in range(held):
                 PyBuffer_Release(&buffers[i])
         return results
 
-    cdef void _run_steps(self, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef int _run_steps(self, Py_ssize_t first, Py_ssize_t last) except -1 nogil:
         cdef float* scratch = <float*> (self.memory.start + self.arena + 256)
-        cdef Py_ssize_t i
+        cdef void* values[MOST_VALUES]
+        cdef Py_ssize_t i, j
         cdef Step* s
         for i in range(first, last):
             s = self.steps[i]
-            s.run(s, <float*> self.values[s.x],
-                  NULL if s.other < 0 else <float*> self.values[s.other],
-                  <float*> self.values[s.y], scratch)
+            for j in range(s.count):
+                values[j] = NULL if s.values[j] < 0 else self.values[s.values[j]]
+            if s.run(s, values, scratch) == STOP:
+                break
+        return 0
 
 
 def total(list objects, str attribute):

@@ -199,7 +199,7 @@ cdef int winograd(
     Py_ssize_t w, Py_ssize_t pad_top, Py_ssize_t pad_left,
 ) except -1 nogil:
     """y = the sum over 3x3 windows of x, for the channels and output sizes in s."""
-    s.weight, s.y, s.finish = weight, y, NULL
+    s.weight, s.y = weight, y
     winograd_arrange(s, x, n, h, w, pad_top, pad_left)
     s.panels = allocate(y, 16 * s.panel_size)
     s.scratch = allocate(y, s.threads * s.scratch_size)
@@ -218,7 +218,8 @@ def conv2d_forward_winograd(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] weight, real[:, :, :, ::1] y, Geometry g
 ):
     cdef Winograd s
-    s.c_in, s.oh, s.ow, s.c_out, s.pooled = g.c_in, g.oh, g.ow, g.c_out, NULL
+    s.c_in, s.oh, s.ow, s.c_out = g.c_in, g.oh, g.ow, g.c_out
+    s.pooled, s.finish = NULL, NULL
     with nogil:
         winograd(&x[0, 0, 0, 0], &weight[0, 0, 0, 0], &y[0, 0, 0, 0], &s, g.n, g.h, g.w,
                  g.pad_top, g.pad_left)
@@ -246,26 +247,34 @@ cdef void turn_task_f64(void* context, Py_ssize_t task, int worker) noexcept nog
     turn_task[double](context, task, worker, NULL)
 
 
+cdef int backward_input_winograd(
+    const real* grad_y, const real* weight, real* grad_x, Geometry g
+) except -1 nogil:
+    cdef Winograd s
+    cdef Turning turning
+    cdef real* turned = allocate(grad_x, 9 * g.c_in * g.c_out)
+    if turned == NULL:
+        raise MemoryError("conv2d_backward_input: no memory for turned weights")
+    turning.weight, turning.turned = weight, turned
+    turning.c_in, turning.c_out = g.c_in, g.c_out
+    s.c_in, s.oh, s.ow, s.c_out = g.c_out, g.h, g.w, g.c_in
+    s.pooled, s.finish = NULL, NULL
+    run_job(turn_task_f32 if real is float else turn_task_f64, &turning, 9,
+            50 * g.c_in * g.c_out, threads_get())
+    try:
+        winograd(grad_y, <const real*> turned, grad_x, &s, g.n, g.oh, g.ow, 2 - g.pad_top,
+                 2 - g.pad_left)
+    finally:
+        free(turned)
+    return 0
+
+
 def conv2d_backward_input_winograd(
     const real[:, :, :, ::1] grad_y, const real[:, :, :, ::1] weight,
     real[:, :, :, ::1] grad_x, Geometry g
 ):
-    cdef Winograd s
-    cdef Turning turning
-    cdef real* turned = allocate(&grad_x[0, 0, 0, 0], 9 * g.c_in * g.c_out)
-    if turned == NULL:
-        raise MemoryError("conv2d_backward_input: no memory for turned weights")
-    turning.weight, turning.turned = &weight[0, 0, 0, 0], turned
-    turning.c_in, turning.c_out = g.c_in, g.c_out
-    s.c_in, s.oh, s.ow, s.c_out, s.pooled = g.c_out, g.h, g.w, g.c_in, NULL
-    try:
-        with nogil:
-            run_job(turn_task_f32 if real is float else turn_task_f64, &turning, 9,
-                    50 * g.c_in * g.c_out, threads_get())
-            winograd(&grad_y[0, 0, 0, 0], <const real*> turned, &grad_x[0, 0, 0, 0], &s, g.n,
-                     g.oh, g.ow, 2 - g.pad_top, 2 - g.pad_left)
-    finally:
-        free(turned)
+    with nogil:
+        backward_input_winograd(&grad_y[0, 0, 0, 0], &weight[0, 0, 0, 0], &grad_x[0, 0, 0, 0], g)
 
 
 def _serves_winograd(Geometry g):

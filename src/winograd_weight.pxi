@@ -156,31 +156,36 @@ cdef WinogradWeight winograd_weight_sizes(
     return s
 
 
+cdef int backward_weight_winograd(
+    const real* x, const real* grad_y, real* grad_weight, Geometry g
+) except -1 nogil:
+    cdef int threads = threads_get() if multiply_adds(g) >= SMALL else 1
+    cdef Py_ssize_t size = 16 * g.c_in * g.c_out
+    cdef WinogradWeight s = winograd_weight_sizes(x, grad_y, grad_weight, g, threads)
+    s.sums = allocate(grad_weight, (s.chunks + (s.chunks > 1)) * size)
+    s.total = <real*> s.sums + (s.chunks * size if s.chunks > 1 else 0)
+    s.scratch = allocate(grad_weight, threads * s.scratch_size)
+    cdef bint failed = s.sums == NULL or s.scratch == NULL
+    if not failed:
+        run_job(winograd_weight_task_f32 if real is float else winograd_weight_task_f64, &s,
+                s.chunks * s.row_parts * s.channel_parts, multiply_adds(g), threads)
+        if s.chunks > 1:
+            add_chunks(<const real*> s.sums, s.chunks, size, <real*> s.total)
+        run_job(transform_back_task_f32 if real is float else transform_back_task_f64, &s,
+                vectors_for(s.c_in, WEIGHT_ROWS), 100 * s.c_in * s.c_out, threads)
+    free(s.sums)
+    free(s.scratch)
+    if failed:
+        raise MemoryError("conv2d_backward_weight: no memory for transformed tiles and their sums")
+    return 0
+
+
 def conv2d_backward_weight_winograd(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] grad_y,
     real[:, :, :, ::1] grad_weight, Geometry g
 ):
-    cdef int threads = threads_get() if multiply_adds(g) >= SMALL else 1
-    cdef Py_ssize_t size = 16 * g.c_in * g.c_out
-    cdef real* dtype = &grad_weight[0, 0, 0, 0]
-    cdef WinogradWeight s = winograd_weight_sizes(
-        &x[0, 0, 0, 0], &grad_y[0, 0, 0, 0], dtype, g, threads)
-    s.sums = allocate(dtype, (s.chunks + (s.chunks > 1)) * size)
-    s.total = <real*> s.sums + (s.chunks * size if s.chunks > 1 else 0)
-    s.scratch = allocate(dtype, threads * s.scratch_size)
-    cdef bint failed = s.sums == NULL or s.scratch == NULL
     with nogil:
-        if not failed:
-            run_job(winograd_weight_task_f32 if real is float else winograd_weight_task_f64, &s,
-                    s.chunks * s.row_parts * s.channel_parts, multiply_adds(g), threads)
-            if s.chunks > 1:
-                add_chunks(<const real*> s.sums, s.chunks, size, <real*> s.total)
-            run_job(transform_back_task_f32 if real is float else transform_back_task_f64, &s,
-                    vectors_for(s.c_in, WEIGHT_ROWS), 100 * s.c_in * s.c_out, threads)
-        free(s.sums)
-        free(s.scratch)
-    if failed:
-        raise MemoryError("conv2d_backward_weight: no memory for transformed tiles and their sums")
+        backward_weight_winograd(&x[0, 0, 0, 0], &grad_y[0, 0, 0, 0], &grad_weight[0, 0, 0, 0], g)
 
 
 def _serves_winograd_weight(Geometry g):

@@ -113,9 +113,13 @@ class Training:
     epochs: int = 3
     watch: str = ""
     double: bool = False
+    planned: bool = False  # only layers that a step by a plan knows
 
     def __str__(self) -> str:
-        return f"{self.optimizer}, {self.save_freq}, {self.data} {self.watch}".strip()
+        return (
+            f"{self.optimizer}, {self.save_freq}, {self.data} {self.watch}".strip()
+            + ", planned" * self.planned
+        )
 
     def run(self, folder: Path, *more: Any, resume: bool = True) -> dict[str, Any]:
         """As a script would run; what is left of it in the end."""
@@ -146,15 +150,15 @@ class Training:
         }
 
     def _model(self) -> Any:
+        own = [] if self.planned else [layers.GaussianNoise(0.1), Noise()]
         model = keras.Sequential(
             [
                 keras.Input((4, 4, 1)),
-                layers.GaussianNoise(0.1),
+                *own,
                 layers.Conv2D(2, 3, activation="relu"),
                 layers.BatchNormalization(),
                 layers.Flatten(),
                 layers.Dropout(0.3),
-                Noise(),
                 layers.Dense(3, activation="softmax"),
             ]
         )
@@ -227,4 +231,10 @@ ROWS = [
     Training("sgd", 3, "passes"),
     Training("sgd", 3, "generator"),
     Training("sgd", "epoch", "generator"),
+    Training("sgd", 3, planned=True),
+    Training("adam", "epoch", planned=True),
+    Training("rmsprop", 3, "dataset", planned=True),
+    Training("adam", "epoch", "generator", planned=True),
+    Training("adam", 3, "generator", planned=True),
+    Training("adam", 3, "passes", planned=True),
 ]

@@ -150,7 +150,7 @@ class BackupAndRestore(Callback):
         assert self._moment is not None
         with self._understood():
             whole = self._moment.put_back_metrics(state)
-        batch = None if whole or self._events.epochs is None else self._events.epochs.peek()
+        batch = None if whole or self._events.epochs is None else self._events.epochs.sample()
         if batch is not None:
             with no_grad():
                 self.model.test_step(batch)

@@ -58,9 +58,14 @@ class Moment:
         }
 
     def go_to_batch(self, state: dict[str, Any]) -> None:
-        """Let the batches go on where they were."""
-        if self.events.epochs is not None:
-            self.events.epochs.resume(state["position"], state["step"])
+        """Let the batches go on where they were, with a model that has seen the first."""
+        if self.events.epochs is None:
+            return
+        self.events.epochs.resume(state["position"], state["step"])
+        if getattr(self.events.epochs.source, "data", None) is None:  # not arrays, which `fit` sees
+            batch = self.events.epochs.sample()
+            if batch is not None:
+                self.model._get_ready(batch)
 
     def put_back(self, state: dict[str, Any]) -> None:
         """What callbacks know, and all that draws random numbers."""

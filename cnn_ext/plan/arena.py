@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from cnn_ext.plan.steps import Step, Value
+from typing import Any
+
+from cnn_ext.plan.steps import Value
 
 _LINE = 64  # bytes
 _BEHIND = 256  # bytes that a kernel may read, not use, behind a value
 
 
-def arranged(steps: list[Step], outside: set[Value]) -> tuple[dict[Value, int], int]:
+def arranged(steps: list[Any], outside: set[Value]) -> tuple[dict[Value, int], int]:
     """The offset in bytes of each value that is not outside, and the bytes of all.
 
-    A value lives from the step that writes it first to the last that reads it. The largest is
-    placed first, each as low as those placed before it and alive with it allow.
+    A value lives from the first step that touches it to the last. The largest is placed first,
+    each as low as those placed before it and alive with it allow.
     """
     first: dict[Value, int] = {}
     last: dict[Value, int] = {}
     for position, step in enumerate(steps):
-        for value in (*step.reads, step.y.storage):
+        for value in step.touches:
             first.setdefault(value, position)
             last[value] = position
     offsets: dict[Value, int] = {}
     total = 0
     inside = [value for value in first if value not in outside]
-    for value in sorted(inside, key=lambda v: -v.size):
+    for value in sorted(inside, key=lambda v: -v.nbytes):
         alive = sorted(
             (offsets[v], offsets[v] + _bytes(v))
             for v in offsets
@@ -40,4 +42,4 @@ def arranged(steps: list[Step], outside: set[Value]) -> tuple[dict[Value, int], 
 
 
 def _bytes(value: Value) -> int:
-    return (4 * value.size + _BEHIND + _LINE - 1) // _LINE * _LINE
+    return (value.nbytes + _BEHIND + _LINE - 1) // _LINE * _LINE

@@ -20,7 +20,9 @@ from cnn_ext.plan.steps import (
     Activation,
     Convolution,
     Copy,
+    Dropping,
     Finish,
+    Normalization,
     Pooling,
     Product,
     Step,
@@ -55,10 +57,12 @@ _REMEMBERED = ("softmax", "sigmoid")  # results of which keep their logits for a
 class Lowering:
     """The steps of a graph so far, and what is known by the way.
 
+    training: whether the steps are those of a call for training.
     logits: for a value that a softmax or sigmoid made, what that was applied to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, training: bool = False) -> None:
+        self.training = training
         self.steps: list[Step] = []
         self.layers: list[Any] = []
         self.graphs: list[tuple[Any, Any]] = []
@@ -82,7 +86,8 @@ class Lowering:
         self._named = operation.name
         if isinstance(operation, FunctionCall):
             return self._function(operation, *args, **kwargs)
-        if set(kwargs) - {"training"} or kwargs.get("training") or len(args) != 1:
+        told = kwargs.get("training")
+        if set(kwargs) - {"training"} or told not in (None, self.training) or len(args) != 1:
             raise self.refused("it is called with more than its inputs")
         inner = getattr(operation, "_static_graph", lambda: None)()
         if inner is not None:
@@ -93,6 +98,8 @@ class Lowering:
             return found[0] if len(found) == 1 else found
         self.layers.append(operation)
         lower = LAYERS.get(type(operation))
+        if self.training:
+            lower = IN_TRAINING.get(type(operation), lower)
         if lower is None:
             raise self.refused(f"there is no step for a {type(operation).__name__}")
         if _REPLACEABLE & vars(operation).keys():
@@ -333,6 +340,37 @@ LAYERS: dict[type, Lower] = {
     layers.AlphaDropout: _same,
     layers.GaussianDropout: _same,
     layers.GaussianNoise: _same,
+}
+
+
+def _normalized(low: Lowering, layer: Any, x: Value) -> Value:
+    if not layer.trainable:
+        return _batch_normalization(low, layer, x)
+    if layer.axis not in (-1, len(x.shape) - 1) or layer.renorm:
+        raise low.refused("its channels are not the last axis, or it renormalizes")
+    return low.emit(Normalization, x, x.shape, layer=layer)
+
+
+def _dropped(low: Lowering, layer: Any, x: Value) -> Value:
+    if layer.rate == 0:
+        return x
+    if layer.noise_shape is not None or layer.rate == 1:
+        raise low.refused("its mask has a shape of its own, or leaves nothing")
+    return low.emit(Dropping, x, x.shape, layer=layer)
+
+
+def _only_in_use(low: Lowering, layer: Any, x: Value) -> Value:
+    raise low.refused(f"there is no step for the training of a {type(layer).__name__}")
+
+
+IN_TRAINING: dict[type, Lower] = {
+    layers.BatchNormalization: _normalized,
+    layers.Dropout: _dropped,
+    layers.SpatialDropout1D: _only_in_use,
+    layers.SpatialDropout2D: _only_in_use,
+    layers.AlphaDropout: _only_in_use,
+    layers.GaussianDropout: _only_in_use,
+    layers.GaussianNoise: _only_in_use,
 }
 
 _FUNCTIONS: dict[Any, Callable[..., Value]] = {

@@ -188,7 +188,7 @@ class Planned:
         numbers = {value: number for number, value in enumerate(values)}
         self.plan = _kernels.Plan(
             plans.memory, [offsets.get(value, 0) for value in values], self.arena,
-            [(numbers[value], value.size) for value in storages],
+            [(numbers[value], value.nbytes) for value in storages],
             [(numbers[value], value.shape) for value in self._results],
         )  # fmt: skip
 

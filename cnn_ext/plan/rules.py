@@ -5,9 +5,18 @@ Each rule takes both steps and returns the one for both, or None where it does n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from cnn_ext.plan.steps import Convolution, Finish, Pooling, Step, Value, Weighted
+from cnn_ext.plan.steps import (
+    Convolution,
+    Finish,
+    Normalization,
+    Pooling,
+    Step,
+    Value,
+    Weighted,
+)
 from cnn_ext.plan.weights import Scaling
 
 
@@ -50,15 +59,17 @@ def _shifts(scaling: Scaling) -> bool:
     return bool((shift != 0).any()) if hasattr(shift, "any") else shift != 0
 
 
-def _is_bare(step: Weighted) -> bool:
-    """Whether the sum, with its bias, is the result."""
+def _is_bare(step: Step) -> bool:
+    """Whether a sum with its bias, or what is normalized, is the result."""
+    if not isinstance(step, Weighted | Normalization):
+        return False
     pooled = isinstance(step, Convolution) and step.window != (0, 0)
     return step.activation.is_linear and step.other is None and not pooled
 
 
 def activate(step: Step, following: Step) -> Step | None:
     """An activation goes to what it follows."""
-    if not isinstance(following, Finish) or not isinstance(step, Weighted | Finish):
+    if type(following) is not Finish or not isinstance(step, Weighted | Finish):
         return None
     alone = following.scaling is None and following.other is None
     if not alone or not step.activation.is_linear or following.activation.name == "softmax":
@@ -71,7 +82,7 @@ def activate(step: Step, following: Step) -> Step | None:
 
 def add(step: Step, following: Step) -> Step | None:
     """A sum with another array, a residual, goes to what it follows."""
-    if not isinstance(following, Finish) or not isinstance(step, Weighted) or not _is_bare(step):
+    if type(following) is not Finish or not _is_bare(step):
         return None
     other = following.other
     if following.scaling is not None or other is None or following.multiplies:
@@ -103,20 +114,46 @@ def pool(step: Step, following: Step) -> Step | None:
     return step.changed(following, window=(p.kh, p.kw))
 
 
-RULES = (fold_scaling, fold_scaling_before, activate, add, pool)
+def activate_in_training(step: Step, following: Step) -> Step | None:
+    """An activation whose gradient is known from its result goes to what it follows."""
+    if not isinstance(following, Finish) or not following.activation.tells_its_slope:
+        return None
+    return activate(step, following)
 
 
-def fused(steps: list[Step], outputs: list[Value]) -> list[Step]:
+def add_in_training(step: Step, following: Step) -> Step | None:
+    """A sum with another array, if the activation behind it may go with it."""
+    if not isinstance(following, Finish) or not following.activation.tells_its_slope:
+        return None
+    return add(step, following)
+
+
+def pool_in_training(step: Step, following: Step) -> Step | None:
+    """A max-pooling goes to a convolution with bias and ReLU, which then keeps its maxima."""
+    if not isinstance(step, Convolution) or step.activation.name != "relu":
+        return None
+    return None if step.weights.bias is None else pool(step, following)
+
+
+Rule = Callable[[Step, Step], Step | None]
+
+RULES: tuple[Rule, ...] = (fold_scaling, fold_scaling_before, activate, add, pool)
+IN_TRAINING: tuple[Rule, ...] = (activate_in_training, add_in_training, pool_in_training)
+
+
+def fused(steps: list[Step], outputs: list[Value], rules: tuple[Rule, ...] = RULES) -> list[Step]:
     """The steps after all rules, as often as they apply; outputs are read by someone outside."""
     while True:
-        found = _next(steps, {value.storage for value in outputs})
+        found = _next(steps, {value.storage for value in outputs}, rules)
         if found is None:
             return steps
         first, second, merged = found
         steps = [merged if s is second else s for s in steps if s is not first]
 
 
-def _next(steps: list[Step], outputs: set[Value]) -> tuple[Step, Step, Step] | None:
+def _next(
+    steps: list[Step], outputs: set[Value], rules: tuple[Rule, ...]
+) -> tuple[Step, Step, Step] | None:
     readers: dict[Value, list[Step]] = {}
     for step in steps:
         for value in step.reads:
@@ -129,7 +166,7 @@ def _next(steps: list[Step], outputs: set[Value]) -> tuple[Step, Step, Step] | N
         following = readers.get(y, [])
         if y in outputs or len(following) != 1 or writers[y] != 1:
             continue
-        for rule in RULES:
+        for rule in rules:
             merged = rule(step, following[0])
             if merged is not None:
                 return step, following[0], merged

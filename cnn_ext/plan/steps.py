@@ -15,8 +15,9 @@ Shape = tuple[int, ...]
 class Value:
     """An array of a run; a view has the storage of another value."""
 
-    def __init__(self, shape: Shape, storage: Value | None = None) -> None:
+    def __init__(self, shape: Shape, storage: Value | None = None, itemsize: int = 4) -> None:
         self.shape = shape
+        self.itemsize = itemsize
         self.storage: Value = self if storage is None else storage.storage
 
     def view(self, shape: Shape) -> Value:
@@ -26,6 +27,10 @@ class Value:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Activation:
     def is_monotone(self) -> bool:
         """Whether the maximum of its values is its value at the maximum."""
         return self.name not in ("softmax", "silu", "hard_silu") and self.setting >= 0
+
+    @property
+    def tells_its_slope(self) -> bool:
+        """Whether its gradient is known from its result."""
+        return self.is_monotone and (self.name != "leaky_relu" or self.setting > 0)
 
 
 LINEAR = Activation()
@@ -65,6 +75,11 @@ class Step:
     def reads(self) -> list[Value]:
         """The values that must be there."""
         return [value.storage for value in (self.x, self.other) if value is not None]
+
+    @property
+    def touches(self) -> list[Value]:
+        """The values that are read or written."""
+        return [*self.reads, self.y.storage]
 
     def changed(self, following: Step, **changes: Any) -> Any:
         """This step with another one, which follows it, in it."""
@@ -170,6 +185,20 @@ class Finish(Step):
             self.x.size // channels, channels, self.activation.name, self.activation.setting,
             self.multiplies,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Normalization(Finish):
+    """activation(batch normalization by the batch's own mean and variance, then + other)."""
+
+    layer: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Dropping(Step):
+    """Dropout as in training."""
+
+    layer: Any = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,44 @@ from cnn_ext.tree import flatten, is_nested, map_structure
 from cnn_ext.utils import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 __all__ = [
+    "Rows",
     "arrays",
     "is_array",
     "numbers",
     "pack_x_y_sample_weight",
+    "rows_of",
     "sample_count",
     "unpack_x_y_sample_weight",
     "weights_of_classes",
 ]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch that is not gathered yet: some rows of arrays, or of structures of them.
+
+    >>> Rows(np.eye(3), np.arange(3), None, np.array([2, 0])).packed()[1]
+    array([2, 0])
+    """
+
+    x: Any
+    y: Any
+    sample_weight: Any
+    rows: np.ndarray
+
+    def packed(self) -> Any:
+        """The batch as `train_step` gets it."""
+        parts = (self.x, self.y, self.sample_weight)
+        return pack_x_y_sample_weight(*(rows_of(part, self.rows) for part in parts))
+
+
+def rows_of(part: Any, rows: Any) -> Any:
+    """Some rows of each array, floats in the default dtype."""
+    if part is None:
+        return None
+    if isinstance(part, np.ndarray):
+        return in_floatx(part[rows])
+    return map_structure(lambda array: None if array is None else in_floatx(array[rows]), part)
 
 
 def is_array(value: Any) -> bool:

@@ -12,9 +12,9 @@ import numpy as np
 
 from cnn_ext.random import SeedGenerator
 from cnn_ext.training.batches import (
+    Rows,
     arrays,
     as_batch,
-    in_floatx,
     is_array,
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
@@ -41,6 +41,10 @@ class Source:
     def passed(self, skip: int = 0) -> Iterator[Any]:
         """The batches of a new pass, without the first ones."""
         raise NotImplementedError
+
+    def sample(self) -> Any:
+        """Some batch, None if there is none."""
+        return next(self.passed(), None)
 
     def on_epoch_begin(self) -> None:
         """Before each epoch."""
@@ -91,8 +95,11 @@ class ArrayData:
 
     def __getitem__(self, rows: Any) -> Any:
         """The batch of some rows, packed as `train_step` gets it."""
-        x, y = _rows(self.x, rows), _rows(self.y, rows)
-        return pack_x_y_sample_weight(x, y, _rows(self.sample_weight, rows))
+        return self.rows(rows).packed()
+
+    def rows(self, rows: Any) -> Rows:
+        """The batch of some rows, not yet gathered."""
+        return Rows(self.x, self.y, self.sample_weight, rows)
 
     def weigh_classes(self, class_weight: Any) -> None:
         """Weigh the samples by their classes."""
@@ -130,7 +137,11 @@ class ArrayBatches(Source):
         batch_size: samples in a batch.
         stream: of the random orders, one for each pass; none for the order of the rows.
         within: keep the batches together, and shuffle the samples of each.
+
+    `gathers` says whether the batches are arrays, or `Rows` that someone else gathers.
     """
+
+    gathers = True
 
     def __init__(
         self, data: ArrayData, batch_size: int, stream: SeedGenerator | None, within: bool = False
@@ -146,13 +157,16 @@ class ArrayBatches(Source):
         samples, size = len(self.data), self.batch_size
         order = None if random is None or self._within else random.permutation(samples)
         for start in range(0, samples, size):
-            rows: Any = slice(start, min(start + size, samples))
+            stop = min(start + size, samples)
+            rows: Any = slice(start, stop)
             if order is not None:
                 rows = order[rows]
             elif random is not None:
-                rows = start + random.permutation(rows.stop - start)
+                rows = start + random.permutation(stop - start)
+            elif not self.gathers:
+                rows = np.arange(start, stop)
             if start >= skip * size:
-                yield self.data[rows]
+                yield self.data[rows] if self.gathers else self.data.rows(rows)
 
 
 class IterableBatches(Source):
@@ -166,6 +180,7 @@ class IterableBatches(Source):
     def __init__(self, batches: Iterable[Any], class_weight: Any = None) -> None:
         self._batches, self._class_weight = batches, class_weight
         self.once = isinstance(batches, Iterator)
+        self._skipped: list[Any] = []
         self.holder = None if self.once or not hasattr(batches, "__dict__") else batches
         try:
             self.num_batches = len(batches)  # type: ignore[arg-type]
@@ -174,10 +189,14 @@ class IterableBatches(Source):
 
     def passed(self, skip: int = 0) -> Iterator[Any]:
         batches = iter(self._batches)
-        if not (isinstance(batches, types.GeneratorType) and _has_begun(batches)):
-            for _ in range(skip):
+        if skip and not (isinstance(batches, types.GeneratorType) and _has_begun(batches)):
+            self._skipped = [next(batches, None)]
+            for _ in range(skip - 1):
                 next(batches, None)
         return self._checked(batches)
+
+    def sample(self) -> Any:
+        return next(self._checked(iter(self._skipped)), None) if self.once else super().sample()
 
     def _checked(self, batches: Iterator[Any]) -> Iterator[Any]:
         generator = isinstance(self._batches, types.GeneratorType)
@@ -310,15 +329,6 @@ def _weights_for(y: Any, sample_weight: Any) -> Any:
 
 def _shape(array: np.ndarray | None) -> Any:
     return None if array is None else array.shape
-
-
-def _rows(part: Any, rows: Any) -> Any:
-    """Some rows of each array, floats in the default dtype."""
-    if part is None:
-        return None
-    if isinstance(part, np.ndarray):
-        return in_floatx(part[rows])
-    return map_structure(lambda array: None if array is None else in_floatx(array[rows]), part)
 
 
 def _part(part: Any, rows: Any) -> Any:

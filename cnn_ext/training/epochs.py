@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -103,11 +102,11 @@ class Epochs:
             self.source.on_epoch_begin()
         Place(*position["now"]).put_back(self.source)
 
-    def peek(self) -> Any:
-        """The next batch, which stays the next; None if there is none."""
-        batch = None if self._rest is None else next(self._rest, None)
-        if batch is not None and self._rest is not None:
-            self._rest = itertools.chain([batch], self._rest)
+    def sample(self) -> Any:
+        """Some batch, to learn shapes from, after which all is as before; None if there is none."""
+        place = Place.of(self.source)
+        batch = self.source.sample()
+        place.put_back(self.source)
         return batch
 
     def _new_pass(self) -> None:

@@ -13,9 +13,10 @@ from cnn_ext import metrics, optimizers, registry
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import Tensor, gradients, is_recording
 from cnn_ext.random import SeedGenerator
-from cnn_ext.training.batches import sample_count, unpack_x_y_sample_weight
+from cnn_ext.training.batches import Rows, sample_count, unpack_x_y_sample_weight
 from cnn_ext.training.compiled_loss import CompiledLoss
 from cnn_ext.training.compiled_metrics import CompiledMetrics
+from cnn_ext.training.planned import TrainingPlans
 from cnn_ext.tree import flatten
 
 
@@ -89,6 +90,7 @@ class Steps:
         self.steps_per_execution = steps_per_execution
         self.stop_training = False
         self._shuffle: SeedGenerator | None = None
+        self._training_plans = TrainingPlans()
         self._loss_takes_training = "training" in inspect.signature(self.compute_loss).parameters
         self.compiled = True
         object.__setattr__(
@@ -180,6 +182,10 @@ class Steps:
         """
         if not is_recording():
             raise RuntimeError("training inside no_grad() is impossible: no gradients are recorded")
+        if self._train_by_plan(data):
+            return self.get_metrics_result()
+        if isinstance(data, Rows):
+            data = data.packed()
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=True)  # type: ignore[operator]
         loss = self._compute_loss(x, y, y_pred, sample_weight, True)
@@ -193,6 +199,34 @@ class Steps:
         else:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _train_by_plan(self, data: Any) -> bool:
+        """One step by a plan, if there is one for this batch."""
+        graph = self._graph_to_train()
+        if graph is None:
+            return False
+        batch = data if isinstance(data, Rows) else _as_rows(data)
+        found = None if batch is None else self._training_plans.found(self, graph, batch)
+        if batch is None or found is None:
+            return False
+        loss = found.step(self, batch)
+        if loss is None:
+            return False
+        if not math.isfinite(loss) and not self._any_loss_will_do:
+            labels_fit = found.labels_fit(self, batch)
+            if not labels_fit:
+                return False
+            self._check_loss(Tensor(np.float32(loss)), batch.packed()[0])
+        self._loss_tracker.update_state(np.float64(loss), sample_weight=len(batch.rows))
+        return True
+
+    def _graph_to_train(self) -> Any:
+        """The graph of a model that trains in the usual way, and is asked to do no more."""
+        cls = type(self)
+        own = (cls.compute_loss, cls.compute_metrics, cls._compute_loss, cls._added_losses)
+        if own != _USUAL or self.run_eagerly or self._compile_loss is None:
+            return None
+        return self._static_graph()  # type: ignore[attr-defined]
 
     @property
     def _known_optimizer(self) -> optimizers.Optimizer:
@@ -317,3 +351,15 @@ class Steps:
             self._compile_loss(y, y_pred)
             for metric in self._compile_loss.metrics:
                 metric.reset_state()
+
+
+_USUAL = (Steps.compute_loss, Steps.compute_metrics, Steps._compute_loss, Steps._added_losses)
+
+
+def _as_rows(data: Any) -> Rows | None:
+    """A batch of arrays as all rows of it; None for what is not arrays."""
+    x, y, sample_weight = unpack_x_y_sample_weight(data)
+    leaves = [leaf for leaf in flatten([x, y, sample_weight]) if leaf is not None]
+    if not leaves or not all(isinstance(leaf, np.ndarray) and leaf.ndim for leaf in leaves):
+        return None
+    return Rows(x, y, sample_weight, np.arange(len(leaves[0])))

@@ -13,8 +13,9 @@ from cnn_ext.callbacks import CallbackList, History, TerminateOnNaN
 from cnn_ext.callbacks.callback_list import Resumed, plain_logs
 from cnn_ext.random import SeedGenerator
 from cnn_ext.training.arguments import check_epochs, check_verbose, is_due, validation_parts
+from cnn_ext.training.batches import unpack_x_y_sample_weight
 from cnn_ext.training.compiled_metrics import CompiledMetrics
-from cnn_ext.training.data import ArrayData, is_array_data
+from cnn_ext.training.data import ArrayBatches, ArrayData, is_array_data
 from cnn_ext.training.epochs import RAN_OUT, Epochs, epochs_of
 from cnn_ext.training.interruption import Interruption
 from cnn_ext.training.steps import Steps
@@ -105,6 +106,8 @@ class Trainer(Steps):
                 steps_name="validation_steps",
             )  # fmt: skip
             self._check_arrays(checks)
+        if type(self).train_step is Steps.train_step and isinstance(batches.source, ArrayBatches):
+            batches.source.gathers = False
         events = self._events(callbacks, verbose, epochs, batches.steps, add_history=True)
         self._any_loss_will_do = any(isinstance(c, TerminateOnNaN) for c in events.callbacks)
         self.stop_training = False
@@ -321,6 +324,12 @@ class Trainer(Steps):
         if data is not None:
             with no_grad():
                 self._check_data(data)
+
+    def _get_ready(self, batch: Any) -> None:
+        """Make what the first batch of a training makes: the metrics that depend on shapes."""
+        if type(self).train_step is Steps.train_step:
+            with no_grad():
+                self._check_data(ArrayData(*unpack_x_y_sample_weight(batch)))
 
     def _events(
         self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, **how: Any
