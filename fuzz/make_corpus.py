@@ -20,7 +20,7 @@ import numpy as np
 import cnn_ext
 from cnn_ext import callbacks, layers
 from cnn_ext.naming import clear_session
-from targets import FOLDER, small_model
+from targets import FOLDER, IMAGES, LABELS, small_model
 
 
 def branched() -> Any:
@@ -114,11 +114,8 @@ def _old(layer: Any) -> dict[str, Any]:
 
 
 def idx() -> dict[str, bytes]:
-    images = bytes((0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 4)) + bytes(12)
-    labels = bytes((0, 0, 8, 1, 0, 0, 0, 3)) + bytes(3)
-    return {
-        k: gzip.compress(v, 1, mtime=0) for k, v in {"images": images, "labels": labels}.items()
-    }
+    contents = {"images": IMAGES, "labels": LABELS}
+    return {name: gzip.compress(content, 1, mtime=0) for name, content in contents.items()}
 
 
 def npz() -> dict[str, bytes]:

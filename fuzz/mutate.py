@@ -29,14 +29,15 @@ VALUES: list[Any] = [
     {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"},
 ]  # fmt: skip
 CLASSES = [
-    "Activation", "Add", "AveragePooling2D", "BatchNormalization", "Bidirectional", "CategoryEncoding",
-    "Concatenate", "Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "Cropping2D", "Dense",
-    "DepthwiseConv2D", "Discretization", "Dot", "Dropout", "Embedding", "Flatten", "Functional",
-    "GlobalAveragePooling2D", "GroupNormalization", "InputLayer", "Lambda", "LayerNormalization",
-    "MaxPooling2D", "Normalization", "Permute", "RandomCrop", "RandomFlip", "RepeatVector", "Rescaling",
-    "Reshape", "Resizing", "SeparableConv2D", "Sequential", "TFSMLayer", "TimeDistributed",
-    "UpSampling2D", "Wrapper", "ZeroPadding2D", "Adam", "SGD", "AUC", "MeanIoU", "GlorotUniform",
-    "Constant", "L1L2", "MaxNorm", "ExponentialDecay", "DTypePolicy", "SeedGenerator",
+    "Activation", "Add", "AveragePooling2D", "BatchNormalization", "Bidirectional",
+    "CategoryEncoding", "Concatenate", "Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D",
+    "Cropping2D", "Dense", "DepthwiseConv2D", "Discretization", "Dot", "Dropout", "Embedding",
+    "Flatten", "Functional", "GlobalAveragePooling2D", "GroupNormalization", "InputLayer",
+    "Lambda", "LayerNormalization", "MaxPooling2D", "Normalization", "Permute", "RandomCrop",
+    "RandomFlip", "RepeatVector", "Rescaling", "Reshape", "Resizing", "SeparableConv2D",
+    "Sequential", "TFSMLayer", "TimeDistributed", "UpSampling2D", "Wrapper", "ZeroPadding2D",
+    "Adam", "SGD", "AUC", "MeanIoU", "GlorotUniform", "Constant", "L1L2", "MaxNorm",
+    "ExponentialDecay", "DTypePolicy", "SeedGenerator",
 ]  # fmt: skip
 
 

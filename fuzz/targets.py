@@ -19,15 +19,14 @@ from cnn_ext import callbacks, layers, saving
 from cnn_ext.datasets import _cifar, _idx, _places
 from cnn_ext.naming import clear_session
 
+_SHARED = "/dev/shm"  # memory, so that the disk is spared
 FOLDER = Path(
-    tempfile.mkdtemp(prefix="cnn_ext-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    tempfile.mkdtemp(prefix="cnn_ext-fuzz-", dir=_SHARED if os.path.isdir(_SHARED) else None)
 )
-IDX = _idx.IdxFile(
-    "x", (3, 4), hashlib.sha256(bytes((0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 4)) + bytes(12)).hexdigest()
-)
-LABELS = _idx.IdxFile(
-    "y", (3,), hashlib.sha256(bytes((0, 0, 8, 1, 0, 0, 0, 3)) + bytes(3)).hexdigest()
-)
+IMAGES = bytes((0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 4)) + bytes(12)  # as an idx file holds them
+LABELS = bytes((0, 0, 8, 1, 0, 0, 0, 3)) + bytes(3)
+IDX = _idx.IdxFile("x", (3, 4), hashlib.sha256(IMAGES).hexdigest())
+IDX_LABELS = _idx.IdxFile("y", (3,), hashlib.sha256(LABELS).hexdigest())
 
 
 class Finding(AssertionError):
@@ -87,12 +86,12 @@ def _backup(data: bytes) -> None:
 
 def _idx_gz(data: bytes) -> None:
     path = _written(data, ".gz")
-    for file in (IDX, LABELS):
+    for file in (IDX, IDX_LABELS):
         _places.found([path], lambda path, file=file: _idx.read_idx(path, file))
 
 
 def _npz(data: bytes) -> None:
-    known = _idx.IdxDataset("x", IDX, LABELS, IDX, LABELS, ())
+    known = _idx.IdxDataset("x", IDX, IDX_LABELS, IDX, IDX_LABELS, ())
     _places.found([_written(data, ".npz")], known.read_npz)
 
 
