@@ -5,6 +5,7 @@ Used by `run.py` (atheris), by `make_corpus.py` and by tests/test_fuzz_corpus.py
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import tempfile
@@ -45,6 +46,9 @@ def small_model() -> Any:
     return model
 
 
+kept_model = functools.cache(small_model)
+
+
 def _model(suffix: str) -> Callable[[bytes], None]:
     def read(data: bytes) -> None:
         clear_session()
@@ -56,7 +60,7 @@ def _model(suffix: str) -> Callable[[bytes], None]:
 
 def _weights(suffix: str) -> Callable[[bytes], None]:
     def read(data: bytes) -> None:
-        small_model().load_weights(_written(data, suffix))
+        kept_model().load_weights(_written(data, suffix))
 
     return read
 
@@ -67,7 +71,7 @@ def _legacy(data: bytes) -> None:
         _model(".h5")(data)
     except saving.ModelFileError:
         try:
-            small_model().load_weights(_written(data, ".h5"))
+            kept_model().load_weights(_written(data, ".h5"))
         except ValueError as error:  # where such weights are not read at all: the path's error
             if "filename must end" not in str(error):
                 raise
@@ -79,7 +83,7 @@ def _backup(data: bytes) -> None:
     (folder / "latest.weights.h5").write_bytes(data)
     backup = callbacks.BackupAndRestore(folder)
     stopping = callbacks.EarlyStopping("loss", patience=1)
-    events = callbacks.CallbackList([backup, stopping], model=small_model(), add_history=True)
+    events = callbacks.CallbackList([backup, stopping], model=kept_model(), add_history=True)
     events.on_train_begin()
     events.on_epoch_begin(0)
 

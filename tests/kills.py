@@ -81,7 +81,10 @@ def kill_saves(kills: int, folder: Path, chance: random.Random) -> str:
         path = folder / NAMES[number % 2]
         if not path.exists():
             save(models[0], path)
-        assert killed(lambda path=path: save_for_ever(path, models), chance.uniform(0, 0.03))
+        order = chance.sample(models, 2)
+        assert killed(
+            lambda path=path, order=order: save_for_ever(path, order), chance.uniform(0, 0.06)
+        )
         if path.suffix == ".keras":
             found = keras.saving.load_model(path).get_weights()
         else:
