@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 
-def textbook(keras: Any) -> Any:
+RATE = 1e-3  # of Adam, wherever a network is trained
+EPSILON = 1e-7  # of Adam, Keras's
+
+
+def textbook(keras: Any, size: int = 28) -> Any:
     layers = keras.layers
     return keras.Sequential(
         [
-            layers.Input((28, 28, 1)),
+            layers.Input((size, size, 1)),
             layers.Conv2D(32, 3, padding="same", activation="relu"),
             layers.MaxPooling2D(2),
             layers.Conv2D(64, 3, padding="same", activation="relu"),
@@ -100,3 +106,38 @@ NETWORKS: dict[str, Callable[[Any], Any]] = {
     "resnet20": resnet20,
     "mobilenet": mobilenet,
 }
+
+
+def settled(name: str) -> Any:
+    """The network, always the same, with moving statistics that are not 0 and 1."""
+    import cnn_ext
+
+    cnn_ext.utils.set_random_seed(0)
+    model = NETWORKS[name](cnn_ext)
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        if variable.name in ("gamma", "moving_variance"):
+            variable.assign(0.5 + rng.random(variable.shape).astype("float32"))
+        elif variable.name in ("beta", "moving_mean", "bias"):
+            variable.assign(0.1 * rng.standard_normal(variable.shape).astype("float32"))
+    return model
+
+
+def compiled(keras: Any, model: Any) -> Any:
+    """The model, made ready to be trained as all contestants train it."""
+    model.compile(
+        optimizer=keras.optimizers.Adam(RATE),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def flops_of(model: Any) -> int:
+    """The products and sums for one image, of the layers that have a kernel."""
+    flops = 0
+    for node in model._graph.nodes:
+        if (kernel := getattr(node.operation, "kernel", None)) is not None:
+            pixels = node.output_tensors[0].shape[1:-1]
+            flops += 2 * math.prod(kernel.shape) * math.prod(pixels)
+    return flops

@@ -1,149 +1,55 @@
-"""Whole networks in the libraries that cnn_ext is timed beside, with cnn_ext's weights.
+"""The contestants of networks.py: whole networks in each library, with cnn_ext's weights.
 
-PyTorch computes the layers with its own functions, on images with the channels first or last; ONNX
-Runtime runs what PyTorch exports; TensorFlow is Keras, traced. Images lie ready as each likes them,
-and a dense layer behind a flattening has its weights in the order that the peer flattens in.
+PyTorch and JAX compute the layers with their own functions; TensorFlow is Keras; ONNX Runtime and
+OpenVINO run what PyTorch exports, and do not train. Images lie ready as each likes them. Where
+there are several ways (channels first or last, eager or traced), each is offered, and the fastest
+is timed. `torch.compile` is left out: it needs a C++ compiler, and 20 seconds for each shape.
+
+    network(name, model, x)             calls of the network on these images
+    training(name, model, x, y, batch)  calls that train on them for an epoch, shuffled, with Adam
+                                        and dropout, loss and accuracy; each gives the mean loss
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
+import subprocess
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from peers import TO_FIRST, TO_OIHW, Candidate, OnnxRuntime, TensorFlow, Torch, quiet
+import peers
+from architectures import EPSILON, NETWORKS, RATE, compiled
+from peers import TO_FIRST, Candidate, quiet
+
+Epoch = Callable[[], float]
+EXPORT = Path(__file__).with_name("onnx_export.py")
 
 
-class TorchNetwork:
-    """A model of cnn_ext as a torch.nn.Module."""
+class CnnExt:
+    def __init__(self, threads: int) -> None:
+        import cnn_ext
 
-    def __init__(self, model: Any) -> None:
-        import torch
+        self.keras, self.version = cnn_ext, cnn_ext.__version__
 
-        self.torch, self.functional = torch, torch.nn.functional
-        self.model, self.tensors = model, {}
-        made: dict[int, tuple[int, ...]] = {}  # what a flattening has flattened
-        for node in model._graph.nodes:
-            layer = node.operation
-            shape = None
-            if not node.is_input:
-                shape = made.get(id(node.input_tensors[0]))
-            if type(layer).__name__ == "Flatten":
-                shape = node.input_tensors[0].shape[1:]
-            made[id(node.output_tensors[0])] = shape if type(layer).__name__ in (
-                "Flatten", "Dropout") else None  # fmt: skip
-            weights = [v.data for v in getattr(layer, "weights", ())]
-            if type(layer).__name__ == "Dense" and shape is not None:
-                kernel = weights[0].reshape(*shape, -1).transpose(2, 0, 1, 3)
-                weights[0] = kernel.reshape(weights[0].shape)
-            self.tensors[layer.name] = [self._tensor(layer, w) for w in weights]
+    def network(self, name: str, model: Any, x: np.ndarray) -> list[Candidate]:
+        return [Candidate(lambda: model(x), lambda y: y.data)]
 
-        class Module(torch.nn.Module):
-            forward = staticmethod(self.run)
+    def predict(self, model: Any, x: np.ndarray, batch: int) -> Callable[[], Any]:
+        return lambda: model.predict(x, batch_size=batch, verbose=0)
 
-        self.module = Module().eval()
-
-    def _tensor(self, layer: Any, weight: np.ndarray) -> Any:
-        if weight.ndim == 4:
-            depthwise = type(layer).__name__ == "DepthwiseConv2D"
-            weight = weight.transpose((2, 3, 0, 1) if depthwise else TO_OIHW)
-        if weight.ndim == 2:
-            weight = weight.T
-        return self.torch.from_numpy(np.ascontiguousarray(weight))
-
-    def run(self, x: Any) -> Any:
-        values = {id(self.model._graph.inputs[0]): x}
-        for node in self.model._graph.nodes:
-            if not node.is_input:
-                node.run(values, self._layer)
-        return values[id(self.model._graph.outputs[0])]
-
-    def _layer(self, layer: Any, x: Any) -> Any:
-        y = getattr(self, "_" + type(layer).__name__.lower())(layer, x, *self.tensors[layer.name])
-        name = getattr(getattr(layer, "activation", None), "__name__", "linear")
-        if name == "softmax":
-            return self.torch.softmax(y, -1)
-        return y if name == "linear" else getattr(self.torch, name)(y)
-
-    def _conv2d(self, layer: Any, x: Any, weight: Any, bias: Any = None, groups: int = 1) -> Any:
-        pads = [0, 0, 0, 0]
-        if layer.padding == "same":
-            for axis in (0, 1):
-                size, stride, window = (
-                    x.shape[2 + axis],
-                    layer.strides[axis],
-                    weight.shape[2 + axis],
-                )
-                total = max(0, (-(-size // stride) - 1) * stride + window - size)
-                pads[2 * (1 - axis) : 2 * (1 - axis) + 2] = [total // 2, total - total // 2]
-        if pads[0] == pads[1] and pads[2] == pads[3]:
-            padding = (pads[2], pads[0])
-        else:
-            x, padding = self.functional.pad(x, pads), (0, 0)
-        return self.functional.conv2d(x, weight, bias, layer.strides, padding, 1, groups)
-
-    def _depthwiseconv2d(self, layer: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-        return self._conv2d(layer, x, weight, bias, groups=x.shape[1])
-
-    def _batchnormalization(self, layer: Any, x: Any, *weights: Any) -> Any:
-        gamma, beta, mean, variance = weights
-        return self.functional.batch_norm(x, mean, variance, gamma, beta, False, 0, layer.epsilon)
-
-    def _dense(self, layer: Any, x: Any, weight: Any, bias: Any) -> Any:
-        return self.functional.linear(x, weight, bias)
-
-    def _maxpooling2d(self, layer: Any, x: Any) -> Any:
-        return self.functional.max_pool2d(x, layer.pool_size, layer.strides)
-
-    def _averagepooling2d(self, layer: Any, x: Any) -> Any:
-        return self.functional.avg_pool2d(x, layer.pool_size, layer.strides)
-
-    def _globalaveragepooling2d(self, layer: Any, x: Any) -> Any:
-        return x.mean((2, 3))
-
-    def _flatten(self, layer: Any, x: Any) -> Any:
-        return self.torch.flatten(x, 1)
-
-    def _relu(self, layer: Any, x: Any) -> Any:
-        if layer.max_value is not None:
-            return self.functional.hardtanh(x, 0.0, float(layer.max_value))
-        return self.torch.relu(x)
-
-    def _dropout(self, layer: Any, x: Any) -> Any:
-        return x
-
-    def _add(self, layer: Any, xs: Any) -> Any:
-        return xs[0] + xs[1]
+    def training(self, name: str, model: Any, x: Any, y: Any, batch: int) -> Iterator[Epoch]:
+        twin = compiled(self.keras, twin_of(self.keras, name, model))
+        yield lambda: twin.fit(x, y, batch_size=batch, verbose=0).history["loss"][0]
 
 
-def _first(x: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(x.transpose(TO_FIRST))
-
-
-class TorchNetworks(Torch):
-    """Contiguous and channels-last, each eager and traced and frozen."""
-
-    def network(self, name: str, model: Any, build: Any, x: np.ndarray) -> list[Candidate]:
-        torch, network, found = self.torch, TorchNetwork(model), []
-        for layout in (torch.contiguous_format, torch.channels_last):
-            image = torch.from_numpy(_first(x)).contiguous(memory_format=layout)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                frozen = torch.jit.freeze(torch.jit.trace(network.module, image))
-            for call in (network.module, frozen):
-                for _ in range(3):
-                    call(image)
-                found.append(Candidate(lambda c=call, i=image: c(i), lambda y: y.numpy()))
-        return found
-
-
-class TensorFlowNetworks(TensorFlow):
-    """Keras's model, traced for the shape."""
+class TensorFlow(peers.TensorFlow):
+    """Keras's model: traced for the shape; `fit` on arrays, and on a tf.data.Dataset."""
 
     def __init__(self, threads: int) -> None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -152,30 +58,111 @@ class TensorFlowNetworks(TensorFlow):
             import keras
         self.keras = keras
 
-    def network(self, name: str, model: Any, build: Any, x: np.ndarray) -> list[Candidate]:
-        twin = build(self.keras)
-        twin.set_weights(model.get_weights())
-        image = self.tf.constant(x)
+    def network(self, name: str, model: Any, x: np.ndarray) -> list[Candidate]:
+        twin, image = twin_of(self.keras, name, model), self.tf.constant(x)
         run = self.tf.function(lambda x: twin(x, training=False)).get_concrete_function(image)
         return [Candidate(lambda: run(image), lambda y: y.numpy())]
 
+    def training(self, name: str, model: Any, x: Any, y: Any, batch: int) -> Iterator[Epoch]:
+        data = self.tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(batch)
+        data = data.prefetch(self.tf.data.AUTOTUNE)
+        for form in ({"x": x, "y": y, "batch_size": batch}, {"x": data, "shuffle": False}):
+            twin = compiled(self.keras, twin_of(self.keras, name, model))
+            yield lambda twin=twin, form=form: twin.fit(**form, verbose=0).history["loss"][0]
 
-class OnnxRuntimeNetworks(OnnxRuntime):
-    """What PyTorch exports, on bound arrays."""
 
-    def network(self, name: str, model: Any, build: Any, x: np.ndarray) -> list[Candidate]:
-        import torch
+class Torch(peers.Torch):
+    """Channels last and contiguous; inference eager, traced, and traced and fused."""
 
-        image, file = _first(x), io.BytesIO()
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), quiet():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(TorchNetwork(model).module, (torch.from_numpy(image),), file,
-                              input_names=["x"], output_names=["y"], opset_version=17,
-                              dynamo=False)  # fmt: skip
+    def network(self, name: str, model: Any, x: np.ndarray) -> list[Candidate]:
+        from torch_network import TorchNetwork
+
+        torch, found = self.torch, []
+        for layout in (torch.channels_last, torch.contiguous_format):
+            module = TorchNetwork(model, layout).module
+            image = torch.from_numpy(first(x)).contiguous(memory_format=layout)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                frozen = torch.jit.freeze(torch.jit.trace(module, image))
+                fused = torch.jit.optimize_for_inference(torch.jit.trace(module, image))
+            for call in (module, frozen, fused):
+                for _ in range(3):
+                    call(image)
+                found.append(Candidate(lambda c=call, i=image: c(i), lambda y: y.numpy()))
+        return found
+
+    def training(self, name: str, model: Any, x: Any, y: Any, batch: int) -> Iterator[Epoch]:
+        from torch_network import TorchNetwork, adam_steps
+
+        torch, count = self.torch, len(x)
+        labels = torch.from_numpy(y)
+        for layout in (torch.channels_last, torch.contiguous_format):
+            step = adam_steps(TorchNetwork(model, layout), RATE, EPSILON)
+            images = torch.from_numpy(first(x)).contiguous(memory_format=layout)
+
+            def epoch(step: Any = step, images: Any = images, layout: Any = layout) -> float:
+                total, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
+                with torch.enable_grad():
+                    for rows in torch.randperm(count).split(batch):
+                        chosen = images[rows].contiguous(memory_format=layout)
+                        loss, hits = step(chosen, labels[rows])
+                        total += loss * len(rows)
+                        right += hits
+                return float(total) / count
+
+            yield epoch
+
+
+class Jax:
+    """All compiled: the network for its shape, and the whole training step."""
+
+    def __init__(self, threads: int) -> None:
+        os.environ["NPROC"] = str(threads)  # the size of XLA's thread pool
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        import jax
+
+        self.jax, self.version = jax, jax.__version__
+
+    def network(self, name: str, model: Any, x: np.ndarray) -> list[Candidate]:
+        from jax_network import JaxNetwork
+
+        jax, network = self.jax, JaxNetwork(model)
+        image = jax.numpy.array(x)
+        kept = jax.jit(lambda x: network.run(network.trained, network.fixed, x))
+        given = jax.jit(network.run)
+        runs = [
+            lambda: kept(image).block_until_ready(),
+            lambda: given(network.trained, network.fixed, image).block_until_ready(),
+        ]
+        return [Candidate(run, np.asarray) for run in runs]
+
+    def training(self, name: str, model: Any, x: Any, y: Any, batch: int) -> Iterator[Epoch]:
+        from jax_network import JaxNetwork, adam_step
+
+        step, state = adam_step(JaxNetwork(model), RATE, EPSILON)
+        images, labels = self.jax.numpy.array(x), self.jax.numpy.array(y, "int32")
+        rng = np.random.default_rng(0)
+
+        def epoch() -> float:
+            nonlocal state
+            rows, losses, right = rng.permutation(len(x)).astype("int32"), [], []
+            for at in range(0, len(x), batch):
+                state, loss, hits = step(state, images, labels, rows[at : at + batch])
+                losses.append(loss)
+                right.append(hits)
+            return float(np.mean(self.jax.device_get(losses)))
+
+        yield epoch
+
+
+class OnnxRuntime(peers.OnnxRuntime):
+    """On bound arrays and on plain ones."""
+
+    def network(self, name: str, model: Any, x: np.ndarray) -> list[Candidate]:
         session = self.runtime.InferenceSession(
-            file.getvalue(), self.options, providers=["CPUExecutionProvider"]
+            exported(name, x.shape), self.options, providers=["CPUExecutionProvider"]
         )
-        shape = (x.shape[0], *model.output_shape[1:])
+        image, shape = first(x), (x.shape[0], *model.output_shape[1:])
         y = self.runtime.OrtValue.ortvalue_from_shape_and_type(shape, np.float32)
         binding = session.io_binding()
         binding.bind_ortvalue_input("x", self.runtime.OrtValue.ortvalue_from_numpy(image))
@@ -187,8 +174,54 @@ class OnnxRuntimeNetworks(OnnxRuntime):
         ]
 
 
-NETWORK_PEERS = {
-    "tensorflow": TensorFlowNetworks,
-    "torch": TorchNetworks,
-    "onnxruntime": OnnxRuntimeNetworks,
+class OpenVino:
+    """For the least latency, in float32, on a tensor that the request keeps."""
+
+    def __init__(self, threads: int) -> None:
+        import openvino
+
+        self.openvino, self.version = openvino, openvino.__version__.split("-")[0]
+        self.core = openvino.Core()
+        self.settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where the processor has it
+        }
+
+    def network(self, name: str, model: Any, x: np.ndarray) -> list[Candidate]:
+        read = self.core.read_model(exported(name, x.shape), b"")
+        request = self.core.compile_model(read, "CPU", self.settings).create_infer_request()
+        image = self.openvino.Tensor(first(x))  # with a copy of its own
+        request.set_input_tensor(image)
+        return [Candidate(request.infer, lambda _: request.get_output_tensor().data.copy())]
+
+
+def first(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(x.transpose(TO_FIRST))
+
+
+def twin_of(keras: Any, name: str, model: Any) -> Any:
+    """The network in cnn_ext or Keras, with the weights and the dropout of this one."""
+    twin = NETWORKS[name](keras)
+    twin.set_weights(model.get_weights())
+    for layer, other in zip(twin.layers, model.layers, strict=True):
+        if hasattr(other, "rate"):
+            layer.rate = other.rate
+    return twin
+
+
+@lru_cache(maxsize=2)
+def exported(name: str, shape: tuple[int, ...]) -> bytes:
+    """The settled network as PyTorch exports it, made by another process: PyTorch is large."""
+    return subprocess.check_output([sys.executable, str(EXPORT), name, str(shape[0])])
+
+
+CONTESTANTS: dict[str, Callable[[int], Any]] = {
+    "cnn_ext": CnnExt,
+    "tensorflow": TensorFlow,
+    "torch": Torch,
+    "jax": Jax,
+    "onnxruntime": OnnxRuntime,
+    "openvino": OpenVino,
 }
+NETWORK_PEERS = tuple(CONTESTANTS)[1:]

@@ -19,7 +19,13 @@ TITLES = {
     "small": "small nets",
     "odd": "odd sizes",
 }
-NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
+NAMES = {
+    "tensorflow": "TensorFlow",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+}
 LANE = 0.24  # of the height of a network's band
 
 
@@ -75,10 +81,15 @@ def draw_frame(axes: Any, networks: list[str], ratios: list[float]) -> None:
 
 
 def title(results: Results) -> str:
+    return f"Each dot: one layer at one batch size, beside {caption(results)}"
+
+
+def caption(results: Results, more: str = "") -> str:
+    """The peers, and on a second line the machine."""
     machine = results.machine
-    names = [NAMES.get(name, name) for name in machine["versions"] if name in NAMES]
+    names = [NAMES[name] for name in machine["versions"] if name in NAMES]
     peers = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
     return (
-        f"Each dot: one layer at one batch size, beside the fastest of {peers}\n"
+        f"the fastest of {peers}{more}\n"
         f"{machine['cpu']}, {machine['isa']}, {machine['threads']} threads, float32"
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 SLOW = 0.8
 BUSY = 0.1
-SHORT = {"tensorflow": "TF", "onnxruntime": "ORT"}
+SHORT = {"tensorflow": "TF", "onnxruntime": "ORT", "openvino": "OV"}
 
 
 @dataclass
@@ -42,11 +42,16 @@ class Row:
 
 @dataclass
 class Results:
-    """All rows of a run, the wrong ones as text, and what it ran on."""
+    """All rows of a run, the wrong ones as text, and what it ran on.
+
+    footprints: megabytes by what was done, contestant and stage, as footprint.py has them.
+    """
 
     machine: dict[str, Any]
     rows: list[Row]
     wrong: list[str]
+    footprints: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    imports: dict[str, float] = field(default_factory=dict)  # seconds
 
 
 def save(results: Results, path: Path) -> None:
@@ -56,7 +61,7 @@ def save(results: Results, path: Path) -> None:
 
 def load(path: Path) -> Results:
     saved = json.loads(path.read_text())
-    return Results(saved["machine"], [Row(**row) for row in saved["rows"]], saved["wrong"])
+    return Results(**(saved | {"rows": [Row(**row) for row in saved["rows"]]}))
 
 
 def heading(peers: Iterable[str]) -> str:
@@ -79,6 +84,20 @@ def table(results: Results) -> str:
     peers = [name for name in results.machine["versions"] if name != "cnn_ext"]
     peak = results.machine["peaks"][0]
     return "\n".join([heading(peers), *(line(row, peak, peers) for row in results.rows)])
+
+
+def footprints_table(results: Results) -> str:
+    """Megabytes that each stage adds, and seconds of import."""
+    lines = []
+    for what, contestants in results.footprints.items():
+        stages = list(next(iter(contestants.values())))
+        lines += ["", f"{what}, MB:".ljust(42) + "".join(f"{stage:>9}" for stage in stages)]
+        for name, grown in contestants.items():
+            lines.append(f"{name:42}" + "".join(f"{grown[stage]:9.1f}" for stage in stages))
+    if results.imports:
+        lines += ["", f"{'import, NumPy included:':42}{'s':>9}"]
+        lines += [f"{name:42}{seconds:9.3f}" for name, seconds in results.imports.items()]
+    return "\n".join(lines)
 
 
 def number(ratio: float | None) -> str:

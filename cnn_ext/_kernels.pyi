@@ -157,8 +157,9 @@ class Plan:
         memory: Memory,
         offsets: list[int],
         arena: int,
-        inputs: list[tuple[int, int]],
+        inputs: list[tuple[int, int | None]],
         outputs: list[tuple[int, tuple[int, ...]]],
+        kept: list[tuple[int, np.ndarray]] | None = None,
     ) -> None: ...
     @property
     def is_current(self) -> bool: ...
@@ -212,8 +213,48 @@ class Plan:
     def run(self, *arrays: np.ndarray) -> list[np.ndarray]: ...
     def measure(self, *arrays: np.ndarray) -> list[float]: ...
 
+class TrainingPlan(Plan):
+    results: list[tuple[float, float, float]]
+    def add(
+        self,
+        kind: str,
+        values: tuple[int, ...],
+        geometry: Geometry | None = None,
+        kernel: str = "direct",
+        window: tuple[int, int] = (0, 0),
+        activation: str = "linear",
+        settings: tuple[float, ...] = (),
+        pixels: int = 0,
+        channels: int = 0,
+        size: int = 0,
+        multiplies: bool = False,
+    ) -> None: ...
+    def add_copy_from(
+        self,
+        x: int,
+        y: int,
+        outer: int,
+        inner: int,
+        length: int,
+        x_strides: tuple[int, int],
+        y_strides: tuple[int, int],
+        x_first: int,
+    ) -> None: ...
+    def add_update(
+        self, optimizer: str, weights: list[tuple[int, int, tuple[int, ...], int, bool]]
+    ) -> None: ...
+    def train(
+        self,
+        arrays: tuple[np.ndarray, ...],
+        settings: tuple[float, ...],
+        kept: float,
+        any_loss: bool,
+    ) -> list[np.ndarray]: ...
+
 PLAN_ACTIVATIONS: tuple[str, ...]
 
 def total(objects: list[object], attribute: str) -> int: ...
+def same(objects: list[Any], attribute: str, values: list[Any]) -> bool: ...
+def serving(operation: str, *sizes: Any) -> str: ...
 def chosen_kernels() -> str | None: ...
 def serving_convolution(g: Geometry, window_h: int = 0, window_w: int = 0) -> str: ...

@@ -57,26 +57,11 @@ cdef struct Spreading:
 cdef void spread_task(void* context, Py_ssize_t n, int worker, real* dtype) noexcept nogil:
     """One image's gradient by the convolution's result, of its gradient by the pooled."""
     cdef Spreading* s = <Spreading*> context
-    cdef Py_ssize_t i, j, row = s.ow * s.channels
+    cdef Py_ssize_t row = s.ow * s.channels, pooled = n * s.h * s.w * s.channels
     cdef real* dense = <real*> s.dense + n * s.oh * row
-    cdef const real* grad = <const real*> s.grad + n * s.h * s.w * s.channels
-    cdef const uint8_t* code = s.code + n * s.h * s.w * s.channels
-    cdef pool_window window
-    memset(&window, 0, sizeof(pool_window))
-    window.rows, window.cols, window.channels = s.window_h, s.window_w, s.channels
-    window.x_row, window.x_pixel, window.kw = row, s.channels, <int32_t> s.window_w
-    if s.w * s.window_w < s.ow:
-        memset(dense, 0, s.oh * row * sizeof(real))
+    spread_rows(<const real*> s.grad + pooled, s.code + pooled, s.h, s.w, s.channels, s.window_h,
+                s.window_w, s.ow, dense)
     memset(dense + s.h * s.window_h * row, 0, (s.oh - s.h * s.window_h) * row * sizeof(real))
-    for i in range(s.h):
-        for j in range(s.w):
-            if real is float:
-                micro.f32.spread(grad, code, &window, dense + j * s.window_w * s.channels)
-            else:
-                micro.f64.spread(grad, code, &window, dense + j * s.window_w * s.channels)
-            grad += s.channels
-            code += s.channels
-        dense += s.window_h * row
 
 
 cdef void spread_task_f32(void* context, Py_ssize_t task, int worker) noexcept nogil:
@@ -128,6 +113,6 @@ def conv2d_relu_pool_backward_weight_dense(
     const uint8_t[:, :, :, ::1] code, real[:, :, :, ::1] grad_weight, Geometry g,
     Py_ssize_t window_h, Py_ssize_t window_w,
 ):
-    dense = spread(grad_y, code, g, window_h, window_w)
-    run_kernel("conv2d_backward_weight", dense.dtype,
-               (np.asarray(x), dense, np.asarray(grad_weight)), (g,))
+    with nogil:
+        backward_weight(&x[0, 0, 0, 0], &grad_y[0, 0, 0, 0], &grad_weight[0, 0, 0, 0], g,
+                        &code[0, 0, 0, 0], window_h, window_w)

@@ -5,6 +5,9 @@ grad_y's channels: accumulators stay in registers over a unit of work, which is 
 image, or several small images, that fits L2. The units are split into a number of chunks fixed by
 the sizes alone, each with a sum of its own; the sums are added in order. Where there are few
 chunks, parts of the weight rows are tasks of their own, which splits no sum.
+
+If the result went through ReLU and max-pooling, its gradient is spread over the convolution's
+pixels a unit at a time, so that it stays in cache.
 """
 
 
@@ -12,6 +15,8 @@ cdef struct WeightSums:
     # The images, their gradients, and where the sums go: one total, or a partial sum a chunk.
     Source source
     const void* grad
+    const uint8_t* code  # of max-pooling by these windows; NULL without
+    Py_ssize_t window_h, window_w
     void* total
     void* sums
     void* copies
@@ -20,7 +25,7 @@ cdef struct WeightSums:
     Py_ssize_t rows, size  # weight rows; and elements of all of them
     Py_ssize_t run         # of weight rows whose inputs touch
     bint packed
-    Py_ssize_t images, bands, units, chunks, parts, copy_size, scratch_size
+    Py_ssize_t images, bands, units, chunks, parts, copy_size, spread_size, scratch_size
 
 
 cdef struct Unit:
@@ -36,11 +41,12 @@ cdef Unit read_unit(
     const WeightSums* s, Py_ssize_t number, real* copies
 ) noexcept nogil:
     cdef Py_ssize_t n = number // s.bands * s.images, band = number % s.bands, i
-    cdef Py_ssize_t top = share(s.oh, band, s.bands)
+    cdef Py_ssize_t h = s.oh // s.window_h  # in rows of windows
+    cdef Py_ssize_t top = share(h, band, s.bands) * s.window_h
     cdef const real* x = copies
     cdef Unit unit
     unit.images, unit.rows = (
-        min(s.images, s.source.n - n), share(s.oh, band + 1, s.bands) - top)
+        min(s.images, s.source.n - n), share(h, band + 1, s.bands) * s.window_h - top)
     for i in range(unit.images - 1, -1, -1):
         x = source_band(&s.source, n + i, top * s.stride_h,
                         (unit.rows - 1) * s.stride_h + s.source.halo.span,
@@ -53,10 +59,27 @@ cdef Unit read_unit(
         if not s.source.copied:
             read_ahead(<const real*> unit.x + i * unit.x_image,
                        unit.rows * s.stride_h * s.source.row * sizeof(real))
-        read_ahead(<const real*> unit.grad + i * unit.grad_image,
-                   unit.rows * s.ow * s.c_out * sizeof(real))
-    unit.panel = copies + s.images * s.copy_size
+        if s.code == NULL:
+            read_ahead(<const real*> unit.grad + i * unit.grad_image,
+                       unit.rows * s.ow * s.c_out * sizeof(real))
+    copies += s.images * s.copy_size
+    if s.code != NULL:
+        spread_unit(s, &unit, n, top, copies)
+        copies += s.images * s.spread_size
+    unit.panel = copies
     return unit
+
+
+cdef void spread_unit(
+    const WeightSums* s, Unit* unit, Py_ssize_t n, Py_ssize_t top, real* dense
+) noexcept nogil:
+    """Spread the gradient of a unit, from row `top` of image n on."""
+    cdef Py_ssize_t i, h = s.oh // s.window_h, w = s.ow // s.window_w, at
+    for i in range(unit.images):
+        at = ((n + i) * h + top // s.window_h) * w * s.c_out
+        spread_rows(<const real*> s.grad + at, s.code + at, unit.rows // s.window_h, w, s.c_out,
+                    s.window_h, s.window_w, s.ow, dense + i * s.spread_size)
+    unit.grad, unit.grad_image = dense, s.spread_size
 
 
 cdef void sum_channels(
@@ -196,40 +219,47 @@ cdef Py_ssize_t sum_chunks(Py_ssize_t units, Py_ssize_t size) noexcept nogil:
 
 
 cdef WeightSums weight_sums(
-    const real* x, const real* grad_y, real* grad_weight, Geometry g
+    const real* x, const real* grad_y, real* grad_weight, Geometry g, const uint8_t* code,
+    Py_ssize_t window_h, Py_ssize_t window_w,
 ) noexcept nogil:
     """The sizes of the work and of its units; without memory yet."""
     cdef Py_ssize_t rows, row_bytes, threads = threads_get() if multiply_adds(g) >= SMALL else 1
     cdef WeightSums s
     s.source, s.grad, s.total = forward_source(x, g), grad_y, grad_weight
+    s.code, s.window_h, s.window_w = code, window_h, window_w
     s.c_out, s.o_group, s.oh, s.ow = g.c_out, g.c_out // g.groups, g.oh, g.ow
     s.stride_h, s.x_row, s.x_pixel = (
         g.stride_h, g.stride_h * s.source.row, g.stride_w * s.source.pixel)
     s.rows = g.kh * g.kw * s.source.group
     s.size = s.rows * g.c_out
     row_bytes = (s.x_row + g.ow * g.c_out) * sizeof(real)
-    s.bands = min(g.oh, vectors_for(g.oh * row_bytes, 2 * BAND_BYTES))
+    s.bands = min(g.oh // window_h, vectors_for(g.oh * row_bytes, 2 * BAND_BYTES))
     s.images = max(1, min(g.n, BAND_BYTES // (g.oh * row_bytes)))
     s.units = (g.n + s.images - 1) // s.images * s.bands
     s.chunks = sum_chunks(s.units, s.size)
     s.parts = min(s.rows, vectors_for(2 * threads, s.chunks)) if s.chunks < 2 * threads else 1
     s.run = s.source.group * (g.kw if g.dilation_w == 1 and g.groups == 1 else 1)
     s.packed = not s.source.by_channel and g.c_out * sizeof(real) >= 512
-    s.copy_size = 0
-    rows = (g.oh + s.bands - 1) // s.bands
+    rows = (g.oh // window_h + s.bands - 1) // s.bands * window_h
+    s.copy_size, s.spread_size = 0, 0
+    if code != NULL:
+        s.spread_size = vectors_for(rows * g.ow * g.c_out, 16) * 16
     if s.source.copied:
         s.copy_size = (rows * g.stride_h + s.source.halo.span) * s.source.row
     s.scratch_size = s.images * (
-        s.copy_size + s.packed * rows * g.ow * MICRO_MAX_VECTORS * lanes(grad_weight))
+        s.copy_size + s.spread_size + s.packed * rows * g.ow * MICRO_MAX_VECTORS * lanes(grad_weight))
     return s
 
 
 cdef int backward_weight(
-    const real* x, const real* grad_y, real* grad_weight, Geometry g
+    const real* x, const real* grad_y, real* grad_weight, Geometry g, const uint8_t* code,
+    Py_ssize_t window_h, Py_ssize_t window_w,
 ) except -1 nogil:
+    """With a code, grad_y is by the max-pool of the convolution by these windows; else 1x1."""
     cdef Py_ssize_t kh, kw, c, row = 0
     cdef int workers = threads_get()
-    cdef WeightSums s = weight_sums(x, grad_y, grad_weight, g)
+    cdef WeightSums s = weight_sums(
+        x, grad_y, grad_weight, g, code, window_h, window_w)
     s.offsets = <Py_ssize_t*> malloc(s.rows * sizeof(Py_ssize_t))
     s.copies = allocate(grad_weight, workers * s.scratch_size)
     s.sums = grad_weight if s.chunks == 1 else allocate(grad_weight, s.chunks * s.size)
@@ -260,4 +290,5 @@ def conv2d_backward_weight_direct(
 ):
     g = _pointwise_as_one_image(g)
     with nogil:
-        backward_weight(&x[0, 0, 0, 0], &grad_y[0, 0, 0, 0], &grad_weight[0, 0, 0, 0], g)
+        backward_weight(&x[0, 0, 0, 0], &grad_y[0, 0, 0, 0], &grad_weight[0, 0, 0, 0], g, NULL, 1,
+                        1)

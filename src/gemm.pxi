@@ -248,7 +248,9 @@ cdef void arrange_product(
         p.tasks = vectors_for(n, p.rows)
         p.task = nt_task_f32 if real is float else nt_task_f64
     elif p.split:
-        p.parts = p.tasks = vectors_for(k, INNER)
+        p.parts = vectors_for(k, INNER)
+        p.parts += p.parts % 2  # so that two threads have the same to do
+        p.tasks = p.parts
         p.panels_size, p.tiles_size = p.workers * INNER * width, p.tasks * m * n
         p.task = few_rows_task_f32 if real is float else few_rows_task_f64
     else:

@@ -37,3 +37,26 @@ cdef void pool_rows(
                 micro.f32.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
             else:
                 micro.f64.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
+
+
+cdef void spread_rows(
+    const real* grad, const uint8_t* code, Py_ssize_t rows, Py_ssize_t w, Py_ssize_t channels,
+    Py_ssize_t window_h, Py_ssize_t window_w, Py_ssize_t sums_w, real* dense,
+) noexcept nogil:
+    """The gradient by rows of windows of sums, of that by some pooled rows of w pixels."""
+    cdef Py_ssize_t i, j, row = sums_w * channels
+    cdef pool_window window
+    memset(&window, 0, sizeof(pool_window))
+    window.rows, window.cols, window.channels = window_h, window_w, channels
+    window.x_row, window.x_pixel, window.kw = row, channels, <int32_t> window_w
+    if w * window_w < sums_w:
+        memset(dense, 0, rows * window_h * row * sizeof(real))
+    for i in range(rows):
+        for j in range(w):
+            if real is float:
+                micro.f32.spread(grad, code, &window, dense + j * window_w * channels)
+            else:
+                micro.f64.spread(grad, code, &window, dense + j * window_w * channels)
+            grad += channels
+            code += channels
+        dense += window_h * row

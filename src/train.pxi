@@ -107,7 +107,13 @@ cdef int run_conv_input_scatter(Step* s, void** v, float* scratch) except -1 nog
 cdef int run_conv_weight(Step* s, void** v, float* scratch) except -1 nogil:
     """x, grad_y -> grad_weight."""
     return backward_weight(<const float*> v[0], <const float*> v[1], <float*> v[2],
-                           <Geometry> s.geometry)
+                           <Geometry> s.geometry, NULL, 1, 1)
+
+
+cdef int run_pooled_weight(Step* s, void** v, float* scratch) except -1 nogil:
+    """x, grad_y, code -> grad_weight, through ReLU and max-pool."""
+    return backward_weight(<const float*> v[0], <const float*> v[1], <float*> v[3],
+                           <Geometry> s.geometry, <const uint8_t*> v[2], s.window_h, s.window_w)
 
 
 cdef int run_conv_weight_winograd(Step* s, void** v, float* scratch) except -1 nogil:
@@ -504,8 +510,8 @@ cdef int run_loss(Step* s, void** v, float* scratch) except -1 nogil:
         grad += count
         y += count
         target += count
-    s.results[0], s.results[1], s.results[2] = total * s.settings[0], matched, weighted
-    return 0 if isfinite(total) or s.settings[1] else STOP
+    s.results[0], s.results[1], s.results[2] = <float> (total * s.settings[0]), matched, weighted
+    return 0 if isfinite(s.results[0]) or s.settings[1] else STOP
 
 
 # --- Optimizers --------------------------------------------------------------------------------
@@ -577,6 +583,8 @@ cdef step_function step_for(str kind, str kernel) except NULL:
         return run_sparse_input
     if kind == "sparse_weight":
         return run_sparse_weight
+    if kind == "pooled_weight":
+        return run_pooled_weight
     if kind == "spread":
         return run_spread
     if kind == "gemm":
@@ -721,6 +729,15 @@ cdef class TrainingPlan(Plan):
              self.steps[<Py_ssize_t> i].results[2])
             for i in self.losses
         ]
+
+
+def same(list objects, str attribute, list values):
+    """Whether an attribute of each object is the value beside it."""
+    cdef Py_ssize_t i
+    for i in range(len(objects)):
+        if getattr(objects[i], attribute) is not values[i]:
+            return False
+    return True
 
 
 def serving(str operation, *sizes):

@@ -1,4 +1,4 @@
-"""The benchmark of the kernels runs, and times no wrong result."""
+"""The benchmarks run, and time no wrong result."""
 
 from __future__ import annotations
 
@@ -17,13 +17,22 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 OPERATIONS = ("forward", "backward_input", "backward_weight")
 
 
-def test_kernels_prints_and_saves_every_row(tmp_path: Path) -> None:
-    program = [sys.executable, str(BENCHMARKS / "kernels.py"), "--json", str(tmp_path / "out.json")]
-    arguments = ["--filter", "textbook", "--batch", "1", "--seconds", "0.01"]
+def ran(program: str, folder: Path, arguments: list[str]) -> str:
+    """What a benchmark prints; its results are in out.json."""
+    command = [sys.executable, str(BENCHMARKS / program), "--json", str(folder / "out.json")]
     path = os.pathsep.join([str(BENCHMARKS), *filter(None, sys.path)])
-    text = subprocess.check_output(
-        [*program, *arguments], text=True, env=os.environ | {"PYTHONPATH": path}
-    )
+    environment = os.environ | {"PYTHONPATH": path}
+    return subprocess.check_output([*command, *arguments], text=True, env=environment)
+
+
+def modules(monkeypatch: pytest.MonkeyPatch, *names: str) -> list:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return [importlib.import_module(name) for name in names]
+
+
+def test_kernels_prints_and_saves_every_row(tmp_path: Path) -> None:
+    arguments = ["--filter", "textbook", "--batch", "1", "--seconds", "0.01"]
+    text = ran("kernels.py", tmp_path, arguments)
     saved = json.loads((tmp_path / "out.json").read_text())
     assert saved["wrong"] == []
     for operation in OPERATIONS:
@@ -33,23 +42,76 @@ def test_kernels_prints_and_saves_every_row(tmp_path: Path) -> None:
 
 
 def test_networks_are_timed_whole(tmp_path: Path) -> None:
-    program = [
-        sys.executable,
-        str(BENCHMARKS / "networks.py"),
-        "--json",
-        str(tmp_path / "out.json"),
-    ]
-    path = os.pathsep.join([str(BENCHMARKS), *filter(None, sys.path)])
-    text = subprocess.check_output(
-        [*program, "--batch", "2", "--seconds", "0.01"],
-        text=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )
+    arguments = ["--batch", "2", "--seconds", "0.01", "--images", "4"]
+    text = ran("networks.py", tmp_path, arguments)
     saved = json.loads((tmp_path / "out.json").read_text())
-    assert saved["wrong"] == [] and len(saved["rows"]) == 5
+    assert saved["wrong"] == [] and len(saved["rows"]) == 10
     for row in saved["rows"]:
-        assert row["network"] in text
+        assert row["network"] in text and row["operation"] in text
         assert row["flops"] > 0 and row["seconds"]["cnn_ext"] > 0
+    assert list(saved["footprints"]) == [
+        "textbook, batch 2, training", "textbook, batch 2, inference"
+    ]  # fmt: skip
+    for found in saved["footprints"].values():
+        stages = list(found["cnn_ext"].values())
+        assert min(stages) >= 0 and stages[-1] == pytest.approx(sum(stages[:-1]), abs=0.3)
+    assert 0 < saved["imports"]["cnn_ext"] < 10
+
+
+def test_a_peer_that_trains_otherwise_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks, architectures = modules(monkeypatch, "networks", "architectures")
+    bench = networks.Bench([], 0.01, 4)
+    model = architectures.settled("lenet5")
+    bench.check_training("lenet5", model)
+    ours = bench.players["cnn_ext"]
+
+    class Other(type(ours)):
+        """With another learning rate."""
+
+        def training(self, *arguments):
+            monkeypatch.setattr(architectures, "RATE", 1e-2)
+            return super().training(*arguments)
+
+    bench.players["other"] = Other(2)
+    with pytest.raises(ArithmeticError, match="losses of other are off by"):
+        bench.check_training("lenet5", model)
+
+
+def test_pictures_are_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    report, picture, scaling = modules(monkeypatch, "report", "network_picture", "scaling")
+    machine = {"cpu": "a", "isa": "b", "threads": 2, "versions": {"cnn_ext": "1", "torch": "2"}}
+    seconds = {"cnn_ext": 1.0, "torch": 2.0}
+    rows = [
+        report.Row("vgg", "", batch, operation, 1, seconds, 0.0)
+        for operation in ("training", "forward")
+        for batch in (1, 32)
+    ]
+    picture.draw(report.Results(machine, rows, []), tmp_path / "networks.png")
+    rows = [(n, {"fit": n * 2.0, "predict": n * 1.0}, 0.0) for n in (1, 2, 4, 8)]
+    found = {**machine, "sweeps": {"batch": rows, "images": rows, "pixels": rows}}
+    scaling.draw(found, tmp_path / "scaling.png")
+    for name in ("networks.png", "scaling.png"):
+        assert (tmp_path / name).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "program, arguments, says",
+    [
+        (
+            "memory.py",
+            ["--only", "training,fit", "--rounds", "20", "--images", "64"],
+            "promised: at most 150 MB in all\n",
+        ),
+        (
+            "scaling.py",
+            ["--most", "32", "--side", "56", "--seconds", "0.01"],
+            "8 images of n pixels",
+        ),
+    ],
+)
+def test_memory_and_scaling_run(program: str, arguments: list, says: str, tmp_path: Path) -> None:
+    assert says in ran(program, tmp_path, arguments)
+    assert json.loads((tmp_path / "out.json").read_text())["cpu"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -57,8 +119,7 @@ def test_networks_are_timed_whole(tmp_path: Path) -> None:
 def test_a_wrong_kernel_is_noticed(
     operation: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    kernels, geometries = (importlib.import_module(m) for m in ("kernels", "geometries"))
+    kernels, geometries = modules(monkeypatch, "kernels", "geometries")
     problem = next(p for p in geometries.problems([1], name) if p.layer.h < 32)
     problem.make_arrays()
     kernels.check_ours(problem, operation)

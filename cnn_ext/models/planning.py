@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -89,8 +90,9 @@ class PlanOwner:
         input_shape: Any = None,
         measure: bool = False,
         print_fn: Callable[[str], Any] | None = None,
+        training: bool = False,
     ) -> None:
-        """Print the steps that a call outside of training runs, or why it runs layer by layer.
+        """Print the steps that a call runs, or a step of training; or why the layers run instead.
 
         Args:
             input_shape: the inputs' shape with the batch size, or a list of shapes in the order
@@ -98,6 +100,8 @@ class PlanOwner:
             measure: run the plan on zeros a few times, and add a column with the time that each
                 step took.
             print_fn: called with the text in place of `print`.
+            training: explain a step of training, as `fit` makes it, and not a call in use; the
+                model must be compiled. What is measured is then measured on copies of the weights.
 
         A row is a step: the layers that it computes, its kernel, the shape of its result, FLOPs
         (by the textbook), and the bytes that it reads and writes, weights included.
@@ -109,29 +113,38 @@ class PlanOwner:
         """
         from cnn_ext.plan.table import print_plan, print_refusal
 
-        graph = self._static_graph()
         try:
-            if graph is None:
-                raise NotPlanned(
-                    "it has a call() of its own, or no inputs whose shape is known: a plan is made "
-                    "for a functional model, or a Sequential that is built"
-                )
-            if _kernels.chosen_kernels() is not None:
-                raise NotPlanned("use_kernels() has chosen the kernels")
-            shapes = self._shapes_for(graph, input_shape)
-            if self._plans is None:
-                self._plans = Plans()
-            found = self._plans.found(self, graph, shapes)
+            shapes, found, seconds = self._explained(input_shape, measure, training)
         except NotPlanned as refused:
             print_refusal(self.name, str(refused), print_fn)
             return
-        seconds = None
-        if measure:
+        print_plan(self.name, shapes, found, seconds, print_fn)
+
+    def _explained(self, input_shape: Any, measure: bool, training: bool) -> tuple[Any, Any, Any]:
+        """Shapes, a plan for them, and the seconds of its steps if they are to be measured."""
+        graph = self._graph_to_train() if training else self._static_graph()  # type: ignore[attr-defined]
+        if graph is None:
+            raise NotPlanned(
+                "it has a call() of its own, or no inputs whose shape is known: a plan is made "
+                "for a functional model, or a Sequential that is built"
+                + (", and trained with a loss that compile() was given" if training else "")
+            )
+        if _kernels.chosen_kernels() is not None:
+            raise NotPlanned("use_kernels() has chosen the kernels")
+        shapes = self._shapes_for(graph, input_shape)
+        if training:
+            found: Any = self._training_plan(graph, shapes)  # type: ignore[attr-defined]
+            run = found.measured
+        else:
+            if self._plans is None:
+                self._plans = Plans()
+            found = self._plans.found(self, graph, shapes)
             arrays = [np.zeros(shape, np.float32) for shape in shapes]
             found.run(arrays)
-            runs = [self._plans.measured(found, arrays) for _ in range(5)]
-            seconds = [min(times) for times in zip(*runs, strict=True)]
-        print_plan(self.name, shapes, found, seconds, print_fn)
+            run = functools.partial(self._plans.measured, found, arrays)
+        if not measure:
+            return shapes, found, None
+        return shapes, found, [min(times) for times in zip(*(run() for _ in range(5)), strict=True)]
 
     def _shapes_for(self, graph: Graph, given: Any) -> tuple[tuple[int, ...], ...]:
         if given is None:

@@ -10,14 +10,22 @@ from cnn_ext.plan.steps import Value
 
 
 class Kept(Value):
-    """A value that lies in an array of its own, which outlives the run: a weight, its gradient.
+    """A value that lies in an array of its own, which outlives the run: a weight's gradient.
 
-    array: called for the array, which may be another one later.
+    array: called for the array.
     """
 
     def __init__(self, array: Callable[[], Any]) -> None:
         super().__init__(array().shape, itemsize=array().itemsize)
         self.array = array
+
+
+class Of(Kept):
+    """The value of a Variable."""
+
+    def __init__(self, variable: Any) -> None:
+        self.variable = variable
+        super().__init__(lambda: variable.data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,5 +68,10 @@ class Call:
             plan.add_copy(*numbers, **self.details)
         elif self.kind == "copy_from":
             plan.add_copy_from(*numbers, **self.details)
+        elif self.kind == "update":
+            plan.add_update(self.details["optimizer"], [
+                (number(value), number(gradient), tuple(map(number, slots)), size, decays)
+                for value, gradient, slots, size, decays in self.details["weights"]
+            ])  # fmt: skip
         else:
             plan.add(self.kind, numbers, **self.details)

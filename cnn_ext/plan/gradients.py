@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnn_ext import _kernels
-from cnn_ext.plan.calls import Call, Kept
+from cnn_ext.plan.calls import Call, Kept, Of
 from cnn_ext.plan.lowering import NotPlanned
 from cnn_ext.plan.steps import (
     Activation,
@@ -66,7 +66,7 @@ class Tape:
         if variable is None:
             return None
         if id(variable) not in self._kept:
-            self._kept[id(variable)] = Kept(lambda: variable.data)
+            self._kept[id(variable)] = Of(variable)
         return self._kept[id(variable)]
 
     def gradient_of(self, variable: Any) -> Value | None:
@@ -226,14 +226,16 @@ def _pooled_convolution_back(tape: Tape, step: Convolution, grad: Value) -> None
     g, window, kernel = step.geometry, step.window, step.weights.kernel
     tape.before_activation(grad, step.y, step.activation, step.weights.bias, wanted=False)
     code = tape.held[step, "code"]
-    if _kernels.serving("conv2d_relu_pool_backward_weight", g, *window) != "sparse":
+    sparse = _kernels.serving("conv2d_relu_pool_backward_weight", g, *window) == "sparse"
+    if not sparse and tape.wants(step.x):
         dense = Value(g.y_shape)
         tape.call("spread", [grad, code], [dense], dense.size, geometry=g, window=window)
         _convolution_gradients(tape, step, dense)
         return
     by_weight = tape.gradient_of(kernel)
     if by_weight is not None:
-        tape.call("sparse_weight", [step.x, grad, code], [by_weight], step.flops, geometry=g,
+        kind = "sparse_weight" if sparse else "pooled_weight"
+        tape.call(kind, [step.x, grad, code], [by_weight], step.flops, geometry=g,
                   window=window)  # fmt: skip
     tape.find(step.x, lambda y: tape.call(
         "sparse_input", [grad, code, tape.keep(kernel)], [y], step.flops, geometry=g,

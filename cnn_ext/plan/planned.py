@@ -153,6 +153,8 @@ class Packed:
 class Planned:
     """One plan: its steps, and how it is run."""
 
+    kind = "Plan"
+
     def __init__(
         self, lowering: Lowering, inputs: list[Value], outputs: list[Value], plans: Plans
     ) -> None:
@@ -222,6 +224,11 @@ class Planned:
     def nbytes(self) -> int:
         """Of all packed weights."""
         return sum(packed.memory.nbytes for packed in {id(p): p for p in self._packed}.values())
+
+    @property
+    def beside(self) -> str:
+        """What memory it takes beside the arena."""
+        return f"packed weights {self.nbytes / 1024:,.1f} KB"
 
     def brief(self, name: str) -> str:
         """One line: how many steps, and what memory they take."""

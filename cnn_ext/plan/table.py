@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from cnn_ext.plan.planned import Planned
+from cnn_ext.plan.calls import Call
 from cnn_ext.plan.steps import Convolution, Finish, Step, Weighted
 
 PrintFn = Callable[[str], Any] | None
@@ -18,7 +18,7 @@ def print_refusal(name: str, why: str, print_fn: PrintFn) -> None:
 
 
 def print_plan(
-    name: str, shapes: Any, planned: Planned, seconds: list[float] | None, print_fn: PrintFn
+    name: str, shapes: Any, planned: Any, seconds: list[float] | None, print_fn: PrintFn
 ) -> None:
     """Print the steps of a plan, with the seconds that each took if they are known."""
     from rich.table import Column, Table
@@ -37,29 +37,34 @@ def print_plan(
     count = len(planned.steps)
     shown = ", ".join(map(str, shapes))
     flops = sum(step.flops for step in planned.steps) / 1e6
-    below = (
-        f"Total: {flops:,.3f} MFLOPs; arena {planned.arena / 1024:,.1f} KB, packed weights "
-        f"{planned.nbytes / 1024:,.1f} KB"
-    )
+    below = f"Total: {flops:,.3f} MFLOPs; arena {planned.arena / 1024:,.1f} KB, {planned.beside}"
     if seconds is not None:
         below += f"; {1e6 * sum(seconds):,.1f} us"
-    title = f'Plan of model "{name}" for {shown}: {count} step{"s"[: count != 1]}'
+    title = f'{planned.kind} of model "{name}" for {shown}: {count} step{"s"[: count != 1]}'
     _print([title, table, below], print_fn)
 
 
-def described(step: Step) -> str:
+def described(step: Step | Call) -> str:
     """What a step computes: its layers, and what else happens in it."""
     parts = list(dict.fromkeys(step.layers))
     text = " + ".join(parts)
-    activation = step.activation.name if isinstance(step, Weighted | Finish) else "linear"
+    activation, window = "linear", (0, 0)
+    if isinstance(step, Call):
+        activation = step.details.get("activation", "linear")
+        window = step.details.get("window", window)
+    elif isinstance(step, Weighted | Finish):
+        activation = step.activation.name
+        window = step.window if isinstance(step, Convolution) else window
     more = [] if activation == "linear" else [activation.replace("_", " ")]
-    if isinstance(step, Convolution) and step.window != (0, 0):
-        more.append(f"max-pool {step.window[0]}x{step.window[1]}")
+    if window != (0, 0):
+        more.append(f"max-pool {window[0]}x{window[1]}")
     return f"{text} ({', '.join(more)})" if more else text
 
 
-def _bytes(step: Step) -> int:
+def _bytes(step: Step | Call) -> int:
     """What a step reads and writes."""
+    if isinstance(step, Call):
+        return sum(value.nbytes for value in step.touches)
     weights = 0
     if isinstance(step, Weighted):
         weights = sum(v.size for v in (step.weights.kernel, step.weights.bias) if v is not None)

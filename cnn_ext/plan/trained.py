@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_ext import _kernels
 from cnn_ext.plan.arena import arranged
-from cnn_ext.plan.calls import Kept
+from cnn_ext.plan.calls import Call, Kept, Of
 from cnn_ext.plan.gradients import Scaled, Tape
 from cnn_ext.plan.lowering import Lowering, NotPlanned
 from cnn_ext.plan.rules import IN_TRAINING, fused
@@ -65,6 +65,8 @@ class Rule:
 class TrainedPlan:
     """One step of training for one batch size.
 
+    `gradients` are arrays, one a weight, that each run fills; `steps` are its calls of kernels.
+
     Args:
         model, graph: what is trained.
         sources: its inputs, in the order of the graph's.
@@ -87,6 +89,7 @@ class TrainedPlan:
         logits = [_logits(head, outputs[head.output], low, steps) for head in heads]
         steps = [step for step in steps if not _is_of_a_loss(step, heads, outputs)]
         tape = Tape(self._gradient_of)
+        self._given = sources
         self._sources = [Value((0,)) for _ in sources]  # what the rows are taken from
         self._rows = Value((sources[0].shape[0],), itemsize=8)
         steps = self._gather(tape, sources, inputs, steps)
@@ -104,9 +107,11 @@ class TrainedPlan:
         for total, part in self._repeated:
             tape.finish(total, total, other=part)
         self.changed = [*tape.changed, *(weights if rule is not None else ())]
-        self.calls = tape.calls
+        self.steps = tape.calls
+        if rule is not None:
+            self.steps.append(self._update(rule, weights, tape))
         self._check_all_found(weights)
-        self._place(outputs, shown, weights, rule, memory)
+        self._place(outputs, shown, memory)
         if os.environ.get("CNN_EXT_VERBOSE", "0") not in ("", "0"):
             print(self.brief(model.name), file=sys.stderr)
 
@@ -182,29 +187,37 @@ class TrainedPlan:
         self._targets.append(target)
         self._weights.append(weights)
 
-    def _place(
-        self, outputs: list[Value], shown: list[int], weights: list[Any], rule: Rule | None,
-        memory: Any,
-    ) -> None:  # fmt: skip
-        slots = {id(v): list(rule.slots(v)) for v in weights} if rule is not None else {}
-        kept = list(dict.fromkeys(v for c in self.calls for v in c.touches if isinstance(v, Kept)))
-        kept_of = {id(v): Kept(_data_of(v)) for v in weights}
-        kept += kept_of.values()
-        of_slots = {
-            id(s): Kept(_data_of(s)) for row in slots.values() for s in row if s is not None
-        }
-        kept += of_slots.values()
+    def _update(self, rule: Rule, weights: list[Any], tape: Tape) -> Call:
+        """The call that moves the weights."""
+        rows = []
+        for variable in weights:
+            slots = [None if slot is None else tape.keep(slot) for slot in rule.slots(variable)]
+            rows.append((
+                tape.keep(variable), self._gradients[id(variable)], slots, variable.data.size,
+                rule.decays(variable),
+            ))  # fmt: skip
+        values = [row[0] for row in rows]
+        reads = [row[1] for row in rows] + [slot for row in rows for slot in row[2]]
+        return Call(
+            "update", (*reads, *values), len(reads), (rule.kind,),
+            10 * sum(v.data.size for v in weights), {"optimizer": rule.kind, "weights": rows},
+        )  # fmt: skip
+
+    def _place(self, outputs: list[Value], shown: list[int], memory: Any) -> None:
+        kept = list(dict.fromkeys(v for c in self.steps for v in c.touches if isinstance(v, Kept)))
         results = list(dict.fromkeys(outputs[i].storage for i in shown))
-        given = [*self._sources, self._rows, *self._targets, *filter(None, self._weights)]
-        offsets, self.arena = arranged(self.calls, {*kept, *results, *given})
+        used = [weight for weight in self._weights if weight is not None]
+        given = [*self._sources, self._rows, *self._targets, *used]
+        offsets, self.arena = arranged(self.steps, {*kept, *results, *given})
         values = list(dict.fromkeys([*given, *results, *kept, *offsets]))
         numbers = {value: number for number, value in enumerate(values)}
-        self._arrays = [(value, value.array()) for value in kept]
+        self._owners = [value.variable for value in kept if isinstance(value, Of)]
+        self._owned = [variable.data for variable in self._owners]
         self.plan = _kernels.TrainingPlan(
             memory, [offsets.get(value, 0) for value in values], self.arena,
             [(numbers[v], None if v in self._sources else v.nbytes) for v in given],
             [(numbers[v], v.shape) for v in results],
-            [(numbers[v], array) for v, array in self._arrays],
+            [(numbers[v], v.array()) for v in kept],
         )  # fmt: skip
         self._outputs = {
             i: (results.index(outputs[i].storage), outputs[i].shape) for i in shown
@@ -213,25 +226,23 @@ class TrainedPlan:
         def number(value: Value | None) -> int:
             return -1 if value is None else numbers[value.storage]
 
-        for call in self.calls:
+        for call in self.steps:
             call.add_to(self.plan, number)
-        if rule is not None:
-            self.plan.add_update(rule.kind, [
-                (
-                    numbers[kept_of[id(v)]], number(self._gradients[id(v)]),
-                    tuple(-1 if s is None else numbers[of_slots[id(s)]] for s in slots[id(v)]),
-                    v.data.size, rule.decays(v),
-                )
-                for v in weights
-            ])  # fmt: skip
-        self._scaled = [v.array for v, _ in self._arrays if isinstance(v.array, Scaled)]
+        self._scaled = [v.array for v in kept if isinstance(v.array, Scaled)]
 
     # --- Runs ----------------------------------------------------------------------------------
+
+    kind = "Training plan"
+
+    @property
+    def beside(self) -> str:
+        """What memory it takes beside the arena."""
+        return f"gradients {sum(g.nbytes for g in self.gradients) / 1024:,.1f} KB"
 
     @property
     def is_current(self) -> bool:
         """Whether arrays, threads and instruction set are those that it was made for."""
-        return self.plan.is_current and all(v.array() is array for v, array in self._arrays)
+        return self.plan.is_current and _kernels.same(self._owners, "data", self._owned)
 
     def run(
         self, sources: list[np.ndarray], rows: np.ndarray, targets: list[np.ndarray],
@@ -254,6 +265,19 @@ class TrainedPlan:
         self._results = self.plan.train(arrays, settings, kept, any_loss)
         return self.plan.results
 
+    def measured(self) -> list[float]:
+        """The seconds that each step takes on a batch of zeros; what it moves is put back."""
+        sources = [np.zeros(s.shape, np.uint8 if s.in_bytes else np.float32) for s in self._given]
+        targets = [np.zeros(t.shape, np.float32) for t in self._targets]  # labels of class 0, too
+        weights = [np.ones(w.shape, np.float32) for w in self._weights if w is not None]
+        before = [array.copy() for array in self._owned]
+        rows = np.arange(self._rows.size)
+        try:
+            return self.plan.measure(*sources, rows, *targets, *weights)
+        finally:
+            for array, values in zip(self._owned, before, strict=True):
+                array[...] = values
+
     def output(self, number: int) -> np.ndarray:
         """An output that a run was asked to show."""
         at, shape = self._outputs[number]
@@ -261,15 +285,11 @@ class TrainedPlan:
 
     def brief(self, name: str) -> str:
         """One line: how many steps, and what memory they take."""
-        inside = {v for call in self.calls for v in call.touches if not isinstance(v, Kept)}
+        inside = {v for call in self.steps for v in call.touches if not isinstance(v, Kept)}
         return (
             f"cnn_ext: training plan of '{name}': {self.plan.n_steps} steps, arena {self.arena} "
             f"bytes for {sum(v.nbytes for v in inside)} bytes of values"
         )
-
-
-def _data_of(variable: Any) -> Callable[[], Any]:
-    return lambda: variable.data
 
 
 def _pixels(z: Value) -> tuple[int, int]:
@@ -309,3 +329,4 @@ def _plain_scaling(step: Step) -> tuple[float, float] | None:
     if scaling.variables or factor.size != 1 or offset.size != 1:
         return None
     return float(factor), float(offset)
+

@@ -20,7 +20,7 @@ from cnn_ext.plan.lowering import NotPlanned
 from cnn_ext.plan.trained import Head, Rule, Source, TrainedPlan
 from cnn_ext.training.batches import Rows, in_floatx
 from cnn_ext.training.outputs import aligned_targets
-from cnn_ext.tree import flatten, is_nested
+from cnn_ext.tree import flatten, is_nested, map_structure
 
 MOST = 8  # plans of one model, for batch sizes and forms of the data; the oldest goes
 
@@ -188,6 +188,16 @@ class TrainingPlans:
             self._known[form] = found
         return found if isinstance(found, Trained) else None
 
+    def example(self, model: Any, graph: Any, shapes: Any) -> TrainedPlan:
+        """A plan for inputs of these shapes, for who explains it; NotPlanned if there is none."""
+        y_pred = map_structure(lambda y: np.zeros([n or 1 for n in y.shape]), graph.output_structure)
+        parts = model._compile_loss._parts or model._compile_loss._resolved(y_pred, y_pred)
+        heads = [_head(part, weighted=False) for part in parts]
+        sources = [Source(shape, in_bytes=False) for shape in shapes]
+        weights = _weights_of(model)
+        rule = _rule(model._known_optimizer)
+        return TrainedPlan(model, graph, sources, heads, [], weights, rule, _kernels.Memory())
+
     def _made(self, model: Any, graph: Any, batch: Rows) -> Trained | NotPlanned:
         try:
             return Trained(model, graph, batch, self._memory)
@@ -243,6 +253,19 @@ def _form(batch: Rows) -> Any:
     )
 
 
+def _weights_of(model: Any) -> list[Any]:
+    """The weights that move, known to the optimizer."""
+    weights = list(model.trainable_variables)
+    if any(v.regularizer is not None for v in weights) or model.losses:
+        raise NotPlanned("layers or weights add to the loss")
+    optimizer = model._known_optimizer
+    if not optimizer.built:
+        optimizer.build(weights)
+    if any(id(v) not in optimizer._positions for v in weights):
+        raise NotPlanned("the optimizer was built on other weights")
+    return weights
+
+
 class Trained:
     """Steps of training for batches of one form.
 
@@ -280,14 +303,8 @@ class Trained:
             watch.output
             for watch, head in zip(self._watches, self._counted, strict=True) if head is None
         })  # fmt: skip
-        self._weights = list(model.trainable_variables)
-        if any(v.regularizer is not None for v in self._weights) or model.losses:
-            raise NotPlanned("layers or weights add to the loss")
+        self._weights = _weights_of(model)
         self._optimizer = model._known_optimizer
-        if not self._optimizer.built:
-            self._optimizer.build(self._weights)
-        if any(id(v) not in self._optimizer._positions for v in self._weights):
-            raise NotPlanned("the optimizer was built on other weights")
         self._rule = _rule(self._optimizer)
         self._constrained = [v for v in self._weights if v.constraint is not None]
         self._all_rows = np.arange(count)

@@ -220,6 +220,10 @@ class Steps:
         self._loss_tracker.update_state(np.float64(loss), sample_weight=len(batch.rows))
         return True
 
+    def _training_plan(self, graph: Any, shapes: Any) -> Any:
+        """A plan for a step of training on inputs of these shapes, for who explains it."""
+        return self._training_plans.example(self, graph, shapes)
+
     def _graph_to_train(self) -> Any:
         """The graph of a model that trains in the usual way, and is asked to do no more."""
         cls = type(self)
