@@ -6,7 +6,7 @@ BIN := .venv/bin
 SOURCES := $(shell find src cnn_ext -type f -not -name '*.so' -not -name '*.pyc') \
            setup.py pyproject.toml README.md
 
-.PHONY: train test lint sanitize wheel clean
+.PHONY: train test lint sanitize kills fuzz wheel clean
 
 train: .venv/installed-plot
 	$(BIN)/python examples/fashion_mnist.py $(ARGS)
@@ -38,6 +38,27 @@ sanitize: .venv/installed-test
 	gcc -std=gnu11 -O1 -g -fsanitize=thread -Isrc tests/threads_race.c src/threads.c -pthread \
 		-o build/sanitize/threads_race
 	build/sanitize/threads_race
+
+# A thousand processes killed while they save, and while they train: nothing is lost.
+KILLS ?= 1000
+
+kills: .venv/installed-test
+	$(BIN)/python tests/kills.py saves --kills $(KILLS)
+	$(BIN)/python tests/kills.py training --kills $(KILLS)
+
+# Every reader of files under atheris, one after the other, each for so many seconds. What is found
+# lies in build/fuzz/TARGET, to be kept in fuzz/corpus/TARGET as found-... when it is mended.
+SECONDS ?= 60
+TARGETS ?= keras weights legacy backup idx npz cifar
+
+fuzz: .venv/installed-test
+	$(BIN)/pip install --quiet 'atheris>=3'
+	for target in $(TARGETS); do \
+		mkdir -p build/fuzz/$$target/inputs; \
+		$(BIN)/python fuzz/run.py $$target -max_total_time=$(SECONDS) -print_final_stats=1 \
+			-artifact_prefix=build/fuzz/$$target/ \
+			build/fuzz/$$target/inputs fuzz/corpus/$$target || exit 1; \
+	done
 
 wheel: .venv/installed-test
 	$(BIN)/python -m build

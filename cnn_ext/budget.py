@@ -10,7 +10,8 @@ import contextlib
 import threading
 from collections.abc import Iterable, Iterator
 
-PASSING = 2**30  # bytes that an array may take which is let go at once
+PASSING = 2**30  # bytes that an array may take which is not kept, or only declared
+TRIED = 2**26  # bytes of an array that an operation is tried on, to learn the shapes it gives
 
 
 class _Limit(threading.local):
@@ -39,14 +40,17 @@ def is_limited() -> bool:
     return _limit.left is not None
 
 
-def take(shape: Iterable[int], itemsize: int, what: str, keep: bool = True) -> None:
+def take(
+    shape: Iterable[int], itemsize: int, what: str, keep: bool = True, most: int = PASSING
+) -> None:
     """Count an array that is about to be made.
 
     Args:
         shape: its shape.
         itemsize: bytes of an element.
         what: its name in the error.
-        keep: whether it stays; if not, it may be larger, and uses nothing up.
+        keep: whether it stays; if not, it uses nothing up.
+        most: what one that does not stay may take in any case.
 
     Raises:
         BudgetError: if it is too large.
@@ -62,7 +66,7 @@ def take(shape: Iterable[int], itemsize: int, what: str, keep: bool = True) -> N
     size, shape = itemsize, tuple(shape)
     for n in shape:
         size *= int(n)
-    left = _limit.left if keep else max(_limit.left, PASSING)
+    left = _limit.left if keep else max(_limit.left, most)
     if size > left:
         raise BudgetError(
             f"{what} of shape {shape} would need {size} bytes, where {left} are left for all"

@@ -125,6 +125,8 @@ class RandomInitializer(Configured, Initializer):
     at each call.
     """
 
+    is_random = True  # nobody counts on the values: a model that is read does without them
+
     def __init__(self, seed: Any = None) -> None:
         self._given_seed = seed
         if seed is None:

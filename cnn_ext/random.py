@@ -72,6 +72,35 @@ def make_default_seed() -> int:
     return int(stream.random_raw()) >> 1  # fits int64
 
 
+def global_state() -> dict[str, Any]:
+    """What `set_random_seed` sets, and how much was drawn since, as `set_global_state` takes it."""
+    generator = _Global.generator
+    return {
+        "python": python_random.getstate(),
+        "numpy": np.random.get_state(legacy=False),  # noqa: NPY002
+        "seed": _Global.seed,
+        "streams": _Global.streams,
+        "draws": None if generator is None else generator.state.numpy().copy(),
+    }
+
+
+def set_global_state(state: dict[str, Any]) -> None:
+    """Let draws that are given no seed go on as after `global_state`."""
+    generator = None if state["draws"] is None else _global_generator()
+    if generator is not None:
+        generator.state.assign(state["draws"])
+    python_random.setstate(state["python"])
+    np.random.set_state(state["numpy"])  # noqa: NPY002
+    _Global.generator = generator
+    _Global.seed, _Global.streams = int(state["seed"]), int(state["streams"])
+
+
+def _global_generator() -> SeedGenerator:
+    if _Global.generator is None:
+        _Global.generator = SeedGenerator(name="global_seed_generator")
+    return _Global.generator
+
+
 class SeedGenerator:
     """A stream of random numbers, new ones at each draw (`keras.random.SeedGenerator`).
 
@@ -151,9 +180,7 @@ def _draw(seed: Any) -> np.random.Generator:
     if isinstance(seed, SeedGenerator):
         return seed.generator()
     if seed is None:
-        if _Global.generator is None:
-            _Global.generator = SeedGenerator(name="global_seed_generator")
-        return _Global.generator.generator()
+        return _global_generator().generator()
     if _is_integer(seed):
         return _numbers(_state(int(seed)))
     raise ValueError(

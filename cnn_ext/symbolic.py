@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -305,7 +306,9 @@ def probe(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> 
     A size that comes out different is None.
     """
     if budget.is_limited():
-        _check_size(function, args, kwargs)
+        found = _without_samples(function, args, kwargs)
+        if found is not None:
+            return found
     runs = []
     for sizes in _PROBES:
         zeros = functools.partial(_zeros, sizes)
@@ -326,26 +329,49 @@ def _zeros(sizes: dict[int, int], x: Any) -> Any:
     if not isinstance(x, KerasTensor):
         return x
     shape = [sizes[min(i, 1)] if n is None else n for i, n in enumerate(x.shape)]
-    budget.take(shape, np.dtype(x.dtype).itemsize, "what a layer is tried on", keep=False)
+    size = np.dtype(x.dtype).itemsize
+    budget.take(shape, size, "what a layer is tried on", keep=False, most=budget.TRIED)
     return np.zeros(shape, x.dtype)
 
 
-def _check_size(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> None:
-    """An error if the outputs for a few samples would be too large: found out with none."""
+def _without_samples(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """What `probe` gives, for large inputs or outputs, found out with no sample.
+
+    None if they are small, or the function cannot do without samples.
+    """
+    inputs = [x for x in flatten([list(args), kwargs]) if is_keras_tensor(x) and x.shape]
+    batches = {x.shape[0] for x in inputs}
+    largest = 0
 
     def empty(x: Any) -> Any:
         if not isinstance(x, KerasTensor) or not x.shape:
             return x
-        return _zeros(_PROBES[1], KerasTensor((0, *x.shape[1:]), x.dtype, "probe"))
+        few = _PROBES[1]
+        shape = [few[min(i, 1)] if n is None else n for i, n in enumerate(x.shape)]
+        note(shape, np.dtype(x.dtype).itemsize, "what a layer is tried on")
+        return np.zeros((0, *shape[1:]), x.dtype)
 
+    def note(shape: Any, itemsize: int, what: str) -> None:
+        nonlocal largest
+        budget.take(shape, itemsize, what, keep=False)
+        largest = max(largest, math.prod(shape) * itemsize)
+
+    given = map_structure(empty, args), map_structure(empty, kwargs)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = function(*map_structure(empty, args), **map_structure(empty, kwargs))
+            found = function(*given[0], **given[1])
     except budget.BudgetError:
         raise
     except Exception:  # of what cannot do without samples, the outputs are no larger than inputs
-        return
+        return None
     for output in flatten(found):
         shape = [n or _PROBES[1][0] for n in np.shape(output)]
-        budget.take(shape, np.asarray(output).itemsize, "an output", keep=False)
+        note(shape, np.asarray(output).itemsize, "an output")
+    others = any(None in x.shape[1:] for x in inputs)
+    if largest <= budget.TRIED // 4 or len(batches) > 1 or others:
+        return None
+    batch = next(iter(batches), None)
+    return map_structure(
+        lambda y: KerasTensor([n or batch for n in np.shape(y)], np.asarray(y).dtype), found
+    )

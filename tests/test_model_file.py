@@ -502,6 +502,42 @@ def test_a_large_layer_with_small_weights_takes_no_memory(good):
     refused(good, TOO_LARGE)
 
 
+@pytest.mark.parametrize("operation", ["gelu", "softmax", "sort", "multiply"])
+@pytest.mark.parametrize("batch", [None, 3])
+def test_an_operation_on_a_large_input_is_not_tried_on_numbers(operation, batch, tmp_path):
+    """A few bytes may declare an input of any size; the shapes are found out without one."""
+    arguments = (2.0,) if operation == "multiply" else ()
+    clear_session()
+    x = layers.Input((7, 9, 1), batch_size=batch)
+    model = cnn_ext.Model(x, getattr(cnn_ext.ops, operation)(x, *arguments))
+    path = tmp_path / "model.keras"
+    model.save(path)
+    content = members(path)
+    changed = content[CONFIG].replace(b"7, 9, 1", b"9000, 9001, 1")
+    write(path, {**content, CONFIG: changed})
+    tracemalloc.start()
+    assert load_model(path).output_shape == (batch, 9000, 9001, 1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_a_model_that_is_read_draws_no_random_weights(tmp_path):
+    """The orthogonal matrix of the largest layer that a small file may declare takes a minute."""
+    clear_session()
+    model = cnn_ext.Sequential(
+        [layers.Input((7,)), layers.Dense(9, kernel_initializer="orthogonal")]
+    )
+    path = tmp_path / "model.keras"
+    model.save(path)
+    content = members(path)
+    changed = content[CONFIG].replace(b"[null, 7]", b"[null, 3900]")
+    write(path, {**content, CONFIG: changed.replace(b'"units": 9', b'"units": 3900')})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cnn_ext.initializers.Orthogonal, "__call__", failing(AssertionError))
+        refused(path, r"has shape \(7, 9\) where the model has \(3900, 3900\)")
+
+
 # --- Damage -----------------------------------------------------------------------------------
 
 

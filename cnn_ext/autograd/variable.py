@@ -54,7 +54,10 @@ class Variable(Tensor):
             budget.take(
                 shape, np.dtype(dtype or config.floatx()).itemsize, f"variable '{path or name}'"
             )
-            initializer = initializer(shape, dtype=dtype)
+            if budget.is_limited() and getattr(initializer, "is_random", False):
+                initializer = np.zeros(shape, dtype)  # what is read from a file takes its place
+            else:
+                initializer = initializer(shape, dtype=dtype)
         value = np.array(as_array(initializer, dtype), order="C")
         super().__init__(value, requires_grad=trainable and value.dtype.kind == "f", name=name)
         self._trainable = bool(trainable)

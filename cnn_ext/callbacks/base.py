@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_ext._errors import TeachesKeywords
+from cnn_ext.callbacks.kept import knowledge, put_back
 
 Logs = dict[str, Any] | None
 
@@ -24,6 +25,8 @@ class Callback(TeachesKeywords):
 
     model: Any = None
     params: Any = None
+    acts_last = False  # whether it is called after the callbacks behind it in the list
+    _not_kept: tuple[str, ...] = ()  # attributes that a training does not go on with
 
     def __init__(self) -> None:
         pass
@@ -33,6 +36,18 @@ class Callback(TeachesKeywords):
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
+
+    def backup_state(self) -> dict[str, Any]:
+        """What `BackupAndRestore` keeps of this callback: plain data by name.
+
+        These are the attributes that are numbers, arrays, and lists, tuples and dicts of them;
+        override both methods for others.
+        """
+        return knowledge(self)
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Go on with what `backup_state` returned, or what of it had changed in the training."""
+        put_back(self, state)
 
     def on_train_begin(self, logs: Logs = None) -> None: ...
     def on_train_end(self, logs: Logs = None) -> None: ...

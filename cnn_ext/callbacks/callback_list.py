@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from cnn_ext.callbacks.base import EVENTS, Callback, Logs
 from cnn_ext.callbacks.history import History
 from cnn_ext.callbacks.progress import ProgbarLogger
 from cnn_ext.tree import flatten
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Where an earlier training is gone on with.
+
+    Args:
+        epoch: the first epoch.
+        step: its batches that were already trained on.
+        logs: the last that there were.
+        finished: whether nothing but the end of training is left.
+    """
+
+    epoch: int
+    step: int = 0
+    logs: dict[str, Any] | None = None
+    finished: bool = False
 
 
 class _TakesParameters(Callback):
@@ -28,8 +46,12 @@ class CallbackList(_TakesParameters):
         model: the model that they are for.
         **params: what they get as `params`.
 
-    Only callbacks that override a method are called for its event. Logs are handed on as floats,
-    sorted by name, in one dict that callbacks may add to for those after them.
+    Only callbacks that override a method are called for its event, in the order of the list; those
+    that must see what the others have done (`BackupAndRestore`) come last. Logs are handed on as
+    floats, sorted by name, in one dict that callbacks may add to for those after them.
+
+    Attributes, for `fit` and such a callback: `epochs`, the batches that are trained on; `resumed`,
+    where an earlier training is gone on with, None for a new one.
 
     >>> CallbackList([History()], add_progbar=True, verbose=0, epochs=1, steps=1).callbacks[1:]
     ... # doctest: +ELLIPSIS
@@ -53,6 +75,8 @@ class CallbackList(_TakesParameters):
                 )
         self._history = self._added(History, add_history)
         self._added(ProgbarLogger, add_progbar)
+        self.epochs: Any = None
+        self.resumed: Resumed | None = None
         self._listeners: dict[str, list[Callable[..., None]]] = {}
         self.set_model(model)
         self.set_params(params)
@@ -73,6 +97,8 @@ class CallbackList(_TakesParameters):
             model.history = self._history
         for callback in self.callbacks:
             callback.set_model(model)
+            if callback.acts_last:
+                callback.set_list(self)
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
@@ -85,7 +111,7 @@ class CallbackList(_TakesParameters):
             names = {event, event.replace("train_batch", "batch")}
             self._listeners[event] = [
                 getattr(callback, event)
-                for callback in self.callbacks
+                for callback in sorted(self.callbacks, key=lambda callback: callback.acts_last)
                 if any(_overrides(callback, name) for name in names)
             ]
         return self._listeners[event]

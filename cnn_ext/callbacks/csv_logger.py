@@ -33,17 +33,37 @@ class CSVLogger(Callback):
         self.keys: list[str] | None = None
         self.append_header = True
         self.csv_file: Any = None
+        self._size: int | None = None  # of what is kept of the file, until the first epoch
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._close()
         if self.append and os.path.exists(self.filename):
             self.append_header = os.path.getsize(self.filename) == 0
         self.csv_file = open(  # noqa: SIM115 - closed when training ends
-            self.filename, "a" if self.append else "w", newline="", encoding="utf-8"
+            self.filename, "a", newline="", encoding="utf-8"
         )
+        self._size = None if self.append else 0
         self.keys = None
 
+    def backup_state(self) -> dict[str, Any]:
+        return {"file": (os.path.getsize(self.filename), self.keys)}
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Go on with the file as it was, without the rows of epochs that are trained anew."""
+        size, self.keys = state["file"]
+        self._size = min(int(size), os.path.getsize(self.filename))
+        self.append_header = self._size == 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._cut()
+
+    def _cut(self) -> None:
+        if self._size is not None:
+            self.csv_file.truncate(self._size)
+            self._size = None
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._cut()
         logs = logs or {}
         writer = csv.writer(self.csv_file, delimiter=self.sep)
         if self.keys is None:
@@ -60,6 +80,7 @@ class CSVLogger(Callback):
 
     def _close(self) -> None:
         if self.csv_file is not None:
+            self._cut()
             self.csv_file.close()
             self.csv_file = None
 

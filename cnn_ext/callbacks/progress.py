@@ -16,6 +16,8 @@ class ProgbarLogger(Callback):
     1
     """
 
+    _not_kept = ("verbose", "epochs", "target", "seen", "_in_fit")
+
     def __init__(self) -> None:
         self.verbose: Any = 1
         self.epochs = 1

@@ -29,6 +29,8 @@ class TensorBoard(Callback):
     1
     """
 
+    _not_kept = ("_batch_began", "_epoch_began", "_writers")
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

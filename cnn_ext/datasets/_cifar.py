@@ -63,7 +63,12 @@ class CifarDataset:
         with open(path, "rb") as file:
             self._check(file)
             file.seek(0)
-            records = self._records(file)
+            try:
+                records = self._records(file)
+            except (OSError, ValueError):
+                raise
+            except Exception as error:  # whatever a damaged archive comes to
+                raise ValueError(f"it is not a readable archive: {error}") from error
         return self._arrays(records, self.train), self._arrays(records, self.test)
 
     def _check(self, file: IO[bytes]) -> None:

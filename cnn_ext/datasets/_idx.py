@@ -82,17 +82,24 @@ class IdxDataset:
 
     def read_npz(self, path: Path) -> tuple[Split, Split]:
         """The arrays in Keras's mnist.npz, each exactly what its idx file would hold."""
-        with zipfile.ZipFile(path) as archive:
-            x_train, y_train, x_test, y_test = (
-                _read_npy(archive, name, file)
-                for name, file in (
-                    ("x_train", self.train_images),
-                    ("y_train", self.train_labels),
-                    ("x_test", self.test_images),
-                    ("y_test", self.test_labels),
-                )
-            )
+        with open(path, "rb") as opened:
+            try:
+                x_train, y_train, x_test, y_test = self._arrays_in(opened)
+            except ValueError:
+                raise
+            except Exception as error:  # whatever a damaged archive or header comes to
+                raise ValueError(f"it is not a readable .npz file: {error}") from error
         return (x_train, y_train), (x_test, y_test)
+
+    def _arrays_in(self, opened: IO[bytes]) -> list[np.ndarray]:
+        named = {
+            "x_train": self.train_images,
+            "y_train": self.train_labels,
+            "x_test": self.test_images,
+            "y_test": self.test_labels,
+        }
+        with zipfile.ZipFile(opened) as archive:
+            return [_read_npy(archive, name, file) for name, file in named.items()]
 
 
 def read_idx(path: str | os.PathLike[str], file: IdxFile) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from cnn_ext.environment import __version__
 from cnn_ext.export.lowering import Lowering
 from cnn_ext.export.value import Value
-from cnn_ext.saving.weights import replacing
+from cnn_ext.saving.replacing import replacing
 from cnn_ext.tree import flatten
 from cnn_ext.utils.messages import message
 
@@ -63,8 +63,8 @@ def export_onnx(
     proto = _proto(onnx, model.name, low, inputs, outputs, opset)
     onnx.checker.check_model(proto)
     path = Path(filepath)
-    with replacing(path) as temporary:
-        Path(temporary).write_bytes(proto.SerializeToString())
+    with replacing(path) as file:
+        file.write(proto.SerializeToString())
     if verbose is None or verbose:
         message(f"Saved artifact at '{path}'.")
 

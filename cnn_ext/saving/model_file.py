@@ -21,10 +21,10 @@ from cnn_ext import registry
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.saving.configuration import MAX_BYTES, model_of, parsed
 from cnn_ext.saving.hdf5 import ModelFileError, opened
+from cnn_ext.saving.replacing import replacing
 from cnn_ext.saving.weights import (
     check_built,
     check_writable,
-    replacing,
     set_all,
     values_in,
     write_weights,
@@ -65,8 +65,8 @@ def save_model(
     check_writable(path, overwrite)
     check_built(model)
     node = _node_of(model, include_optimizer)
-    with replacing(path) as temporary:
-        _write(temporary, node, model, include_optimizer)
+    with replacing(path) as file:
+        _write(file, node, model, include_optimizer)
 
 
 def model_to_bytes(model: Any) -> bytes:
@@ -97,7 +97,7 @@ def _node_of(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
 
 
 def _write(file: Any, node: dict[str, Any], model: Any, include_optimizer: bool = True) -> None:
-    """Write the archive to a path or an open file."""
+    """Write the archive to an open file."""
     import h5py
 
     metadata = {

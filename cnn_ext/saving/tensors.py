@@ -19,7 +19,8 @@ import numpy as np
 
 from cnn_ext.autograd import Variable
 from cnn_ext.saving.hdf5 import ModelFileError
-from cnn_ext.saving.weights import holders, replacing
+from cnn_ext.saving.replacing import replacing
+from cnn_ext.saving.weights import holders
 
 SUFFIX = ".safetensors"
 _MAX_HEADER = 2**25  # bytes
@@ -41,8 +42,8 @@ def write_tensors(model: Any, path: Path) -> None:
         for place, _, variables in holders(model)
         for key, variable in _named(place, variables)
     }
-    with replacing(path) as temporary:
-        Path(temporary).write_bytes(save(arrays))
+    with replacing(path) as file:
+        file.write(save(arrays))
 
 
 def read_tensors(model: Any, path: Path, skip_mismatch: bool = False) -> None:

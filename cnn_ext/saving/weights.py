@@ -10,12 +10,11 @@ until everything was read.
 
 from __future__ import annotations
 
-import contextlib
+import io
 import os
-import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from cnn_ext.autograd import Variable
 from cnn_ext.naming import numbered, snake_case
 from cnn_ext.saving import hdf5
 from cnn_ext.saving.hdf5 import Mismatch
+from cnn_ext.saving.replacing import replacing
 
 SUFFIX = ".weights.h5"
 SUFFIXES = (SUFFIX, ".safetensors")
@@ -53,8 +53,6 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
     >>> sorted(load_file("model.safetensors"))
     ['layers/dense/vars/0', 'layers/dense/vars/1']
     """
-    import h5py
-
     path = _checked_path(filepath)
     check_writable(path, overwrite)
     check_built(model)
@@ -63,8 +61,21 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
 
         write_tensors(model, path)
         return
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        write_weights(model, file)
+    write_hdf5(path, lambda file: write_weights(model, file))
+
+
+def write_hdf5(path: Path, write: Callable[[Any], None]) -> None:
+    """Make an HDF5 file, whole or not at all, of what a function writes into it.
+
+    In memory first: where the disk is full, HDF5 ends the process.
+    """
+    import h5py
+
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        write(file)
+    with replacing(path) as opened:
+        opened.write(content.getbuffer())
 
 
 def check_writable(path: Path, overwrite: bool) -> None:
@@ -130,30 +141,6 @@ def _checked_path(filepath: str | os.PathLike[str]) -> Path:
             f"model.save() and read by load_model(). Received: filepath={os.fspath(filepath)}"
         )
     return path
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[str]:
-    """A temporary file next to `path` that replaces it, whole, if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def holders(model: Any) -> Iterator[tuple[str, Any, list[Variable]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -27,15 +29,22 @@ from cnn_ext.utils.py_dataset import batches as made_ahead
 class Source:
     """Batches, one pass after the other.
 
-    `num_batches` is None if it is not known before the end; `once` says that there is one pass.
+    `num_batches` is None if it is not known before the end; `once` says that there is one pass;
+    `stream` draws the random order of a pass when that begins; `holder` is the user's object.
     """
 
     num_batches: int | None = None
     once = False
+    stream: SeedGenerator | None = None
+    holder: Any = None
 
-    def passed(self) -> Iterator[Any]:
-        """The batches of a new pass."""
+    def passed(self, skip: int = 0) -> Iterator[Any]:
+        """The batches of a new pass, without the first ones."""
         raise NotImplementedError
+
+    def sample(self) -> Any:
+        """Some batch, None if there is none."""
+        return next(self.passed(), None)
 
     def on_epoch_begin(self) -> None:
         """Before each epoch."""
@@ -139,11 +148,13 @@ class ArrayBatches(Source):
     ) -> None:
         self.data, self.batch_size = data, batch_size
         self.num_batches = -(-len(data) // batch_size)
-        self._stream, self._within = stream, within
+        self.stream, self._within = stream, within
 
-    def passed(self) -> Iterator[Any]:
+    def passed(self, skip: int = 0) -> Iterator[Any]:
+        return self._batches(None if self.stream is None else self.stream.generator(), skip)
+
+    def _batches(self, random: np.random.Generator | None, skip: int) -> Iterator[Any]:
         samples, size = len(self.data), self.batch_size
-        random = None if self._stream is None else self._stream.generator()
         order = None if random is None or self._within else random.permutation(samples)
         for start in range(0, samples, size):
             stop = min(start + size, samples)
@@ -154,7 +165,8 @@ class ArrayBatches(Source):
                 rows = start + random.permutation(stop - start)
             elif not self.gathers:
                 rows = np.arange(start, stop)
-            yield self.data[rows] if self.gathers else self.data.rows(rows)
+            if start >= skip * size:
+                yield self.data[rows] if self.gathers else self.data.rows(rows)
 
 
 class IterableBatches(Source):
@@ -168,14 +180,27 @@ class IterableBatches(Source):
     def __init__(self, batches: Iterable[Any], class_weight: Any = None) -> None:
         self._batches, self._class_weight = batches, class_weight
         self.once = isinstance(batches, Iterator)
+        self._skipped: list[Any] = []
+        self.holder = None if self.once or not hasattr(batches, "__dict__") else batches
         try:
             self.num_batches = len(batches)  # type: ignore[arg-type]
         except TypeError:  # has no length, or an infinite one
             self.num_batches = None
 
-    def passed(self) -> Iterator[Any]:
+    def passed(self, skip: int = 0) -> Iterator[Any]:
+        batches = iter(self._batches)
+        if skip and not (isinstance(batches, types.GeneratorType) and _has_begun(batches)):
+            self._skipped = [next(batches, None)]
+            for _ in range(skip - 1):
+                next(batches, None)
+        return self._checked(batches)
+
+    def sample(self) -> Any:
+        return next(self._checked(iter(self._skipped)), None) if self.once else super().sample()
+
+    def _checked(self, batches: Iterator[Any]) -> Iterator[Any]:
         generator = isinstance(self._batches, types.GeneratorType)
-        for batch in self._batches:
+        for batch in batches:
             if generator and not isinstance(batch, tuple):
                 raise ValueError(
                     "When passing a Python generator to a Keras model, the generator must return "
@@ -195,15 +220,19 @@ class DatasetBatches(Source):
     """
 
     def __init__(self, dataset: PyDataset, stream: SeedGenerator | None, class_weight: Any) -> None:
-        self._dataset, self._stream, self._class_weight = dataset, stream, class_weight
+        self._dataset, self.stream, self._class_weight = dataset, stream, class_weight
+        self.holder = dataset
         self.num_batches = dataset.num_batches
         if self.num_batches == 0:
             raise ValueError("The PyDataset has length 0. Received: num_batches=0")
 
-    def passed(self) -> Iterator[Any]:
-        order = None
-        if self._stream is not None and self.num_batches is not None:
-            order = self._stream.generator().permutation(self.num_batches).tolist()
+    def passed(self, skip: int = 0) -> Iterator[Any]:
+        order: Any = itertools.count() if self.num_batches is None else range(self.num_batches)
+        if self.stream is not None and self.num_batches is not None:
+            order = self.stream.generator().permutation(self.num_batches).tolist()
+        return self._made(itertools.islice(order, skip, None))
+
+    def _made(self, order: Iterable[int]) -> Iterator[Any]:
         for batch in made_ahead(self._dataset, order):
             fits = isinstance(batch, list | tuple) and len(batch) in (1, 2, 3)
             if not (fits or isinstance(batch, dict | np.ndarray)):
@@ -258,6 +287,10 @@ def iterable_source(
             f"Received: class_weight={class_weight}"
         )
     return IterableBatches(x, class_weight)
+
+
+def _has_begun(generator: types.GeneratorType[Any, Any, Any]) -> bool:
+    return inspect.getgeneratorstate(generator) != inspect.GEN_CREATED
 
 
 def _weighed(batch: Any, class_weight: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnn_ext.callbacks.kept import is_small, knowledge, put_back
 from cnn_ext.random import SeedGenerator
 from cnn_ext.training.data import ArrayBatches, ArrayData, Source, is_array_data, iterable_source
 
@@ -16,6 +18,32 @@ RAN_OUT = (
     "can generate at least `steps_per_epoch * epochs` batches. You may need to use the `.repeat()` "
     "function when building your dataset."
 )
+
+
+class Place(NamedTuple):
+    """What the batches to come depend on: draws of orders, what the user's object knows."""
+
+    draws: Any
+    known: dict[str, Any]
+
+    @classmethod
+    def of(cls, source: Source) -> Place:
+        """Where a source is now."""
+        draws = None if source.stream is None else source.stream.state.numpy().copy()
+        if source.holder is None:
+            return cls(draws, {})
+        return cls(draws, copy.deepcopy(knowledge(source.holder, is_small)))
+
+    def parts(self) -> list[Any]:
+        """As plain data, of which `Place(*parts)` is made."""
+        return list(self)
+
+    def put_back(self, source: Source) -> None:
+        """Let a source be here."""
+        if source.stream is not None and self.draws is not None:
+            source.stream.state.assign(self.draws)
+        if source.holder is not None:
+            put_back(source.holder, self.known)
 
 
 class Epochs:
@@ -35,26 +63,72 @@ class Epochs:
         self.steps = steps or source.num_batches
         self.exhausted = False
         self._seen = 0
+        self._taken = 0
+        self._begun = 0  # batches of the next epoch that were trained on before
         self._rest: Iterator[Any] | None = source.passed() if source.once else None
+        self._pass: Place | None = None  # if it is asked for: where the pass begins
 
     def restart(self) -> None:
         """Let the next epoch begin with the first batch; a generator can only go on."""
         if not self.source.once:
             self._rest = None
 
+    def watch(self) -> None:
+        """Keep what `position` needs."""
+        self._pass = Place.of(self.source)
+
+    def position(self) -> dict[str, Any]:
+        """Where the batches are, as `resume` takes it."""
+        assert self._pass is not None, "watch() comes first"
+        now = Place.of(self.source)
+        begun = self._pass if self._rest is not None else now
+        return {
+            "taken": self._taken, "seen": self._seen if self._rest is not None else None,
+            "exhausted": self.exhausted, "pass": begun.parts(), "now": now.parts(),
+        }  # fmt: skip
+
+    def resume(self, position: dict[str, Any], step: int) -> None:
+        """Go on from a position, which was reached after so many batches of an epoch."""
+        seen, self._taken = position["seen"], position["taken"]
+        self._pass = Place(*position["pass"])
+        self._pass.put_back(self.source)
+        if self.source.once:
+            self._rest = self.source.passed(self._taken)
+        elif seen is not None:
+            self._rest = self.source.passed(seen)
+        self._seen, self._begun = seen or 0, step
+        self.exhausted = bool(position["exhausted"])
+        if step:
+            self.source.on_epoch_begin()
+        Place(*position["now"]).put_back(self.source)
+
+    def sample(self) -> Any:
+        """Some batch, to learn shapes from, after which all is as before; None if there is none."""
+        place = Place.of(self.source)
+        batch = self.source.sample()
+        place.put_back(self.source)
+        return batch
+
+    def _new_pass(self) -> None:
+        if self._pass is not None:
+            self._pass = Place.of(self.source)
+        self._rest = self._rest if self.source.once else self.source.passed()
+        self._seen = 0
+
     def __iter__(self) -> Iterator[Any]:
-        self.source.on_epoch_begin()
-        if self._rest is None or self._asked is None:
-            self._rest = self._rest if self.source.once else self.source.passed()
-            self._seen = 0
+        step, self._begun = self._begun, 0
+        if not step:
+            self.source.on_epoch_begin()
+            if self._rest is None or self._asked is None:
+                self._new_pass()
         assert self._rest is not None
-        step = 0
         while self.steps is None or step < self.steps:
             batch = next(self._rest, None) if self._left() else None
             if batch is None:
                 self._ran_out(step)
                 break
             self._seen += 1
+            self._taken += 1
             step += 1
             yield batch
         if not self._left():

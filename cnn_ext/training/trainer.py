@@ -10,9 +10,10 @@ import numpy as np
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import Tensor, no_grad
 from cnn_ext.callbacks import CallbackList, History, TerminateOnNaN
-from cnn_ext.callbacks.callback_list import plain_logs
+from cnn_ext.callbacks.callback_list import Resumed, plain_logs
 from cnn_ext.random import SeedGenerator
 from cnn_ext.training.arguments import check_epochs, check_verbose, is_due, validation_parts
+from cnn_ext.training.batches import Rows, unpack_x_y_sample_weight
 from cnn_ext.training.compiled_metrics import CompiledMetrics
 from cnn_ext.training.data import ArrayBatches, ArrayData, is_array_data
 from cnn_ext.training.epochs import RAN_OUT, Epochs, epochs_of
@@ -114,6 +115,7 @@ class Trainer(Steps):
             return self._fit(batches, checks, events, initial_epoch, epochs, validation_freq)
         finally:
             self._any_loss_will_do = False
+            events.epochs = None
 
     def _fit(
         self,
@@ -125,13 +127,18 @@ class Trainer(Steps):
         validation_freq: Any,
     ) -> History:
         """The epochs of `fit`."""
-        logs = None
         with Interruption(self) as interruption:
             self._initial_epoch = None
+            events.epochs, events.resumed = batches, None
             events.on_train_begin()
+            resumed = events.resumed or Resumed(self._initial_epoch or initial_epoch)
+            logs = resumed.logs
             try:
-                for epoch in range(self._initial_epoch or initial_epoch, epochs):
-                    found = self._fit_epoch(epoch, batches, checks, events, validation_freq)
+                for epoch in range(resumed.epoch, 0 if resumed.finished else epochs):
+                    found = self._fit_epoch(
+                        epoch, batches, checks, events, validation_freq,
+                        resumed if epoch == resumed.epoch else None,
+                    )  # fmt: skip
                     if found is None:
                         break
                     logs = found
@@ -155,12 +162,14 @@ class Trainer(Steps):
         checks: Epochs | None,
         events: CallbackList,
         validation_freq: Any,
+        resumed: Resumed | None,
     ) -> dict[str, Any] | None:
         """The logs of one epoch; None if it was interrupted or there was no batch."""
+        first = 0 if resumed is None else resumed.step
         self.reset_metrics()
         events.on_epoch_begin(epoch)
-        logs: Any = None
-        for step, batch in enumerate(batches):
+        logs: Any = resumed.logs if first and resumed is not None else None
+        for step, batch in enumerate(() if first and self.stop_training else batches, first):
             events.on_train_batch_begin(step)
             logs = self.train_step(batch)
             events.on_train_batch_end(step, logs)
@@ -315,6 +324,13 @@ class Trainer(Steps):
         if data is not None:
             with no_grad():
                 self._check_data(data)
+
+    def _get_ready(self, batch: Any) -> None:
+        """Make what the first batch of a training makes: the metrics that depend on shapes."""
+        if type(self).train_step is Steps.train_step:
+            packed = batch.packed() if isinstance(batch, Rows) else batch
+            with no_grad():
+                self._check_data(ArrayData(*unpack_x_y_sample_weight(packed)))
 
     def _events(
         self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, **how: Any
