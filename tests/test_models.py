@@ -433,3 +433,30 @@ def test_slips_are_told_as_keras_does(slip, keras):
         with pytest.raises(error) as caught:
             call(k)
         assert str(caught.value).startswith(begins), (k.__name__, str(caught.value))
+
+
+@pytest.mark.parametrize("told", ["nothing", None, True, False])
+def test_what_a_model_is_called_for_comes_before_what_a_layer_was_told(told, keras, tmp_path):
+    """In models made here, and in those of files, which say False where nothing was said."""
+    x = np.ones((4, 50), np.float32)
+    paths, outcomes = [], []
+    for module in (cnn_ext, keras):
+        inputs = module.layers.Input((50,))
+        how = {} if told == "nothing" else {"training": told}
+        model = module.Model(inputs, module.layers.Dropout(0.5)(inputs, **how))
+        paths.append(tmp_path / f"{module.__name__}.keras")
+        model.save(paths[-1])
+        outcomes.append(model)
+    outcomes += [cnn_ext.models.load_model(path) for path in paths]
+    ours, theirs, *read = (
+        [
+            (np.asarray(y) == 0).any()
+            for y in (
+                model(x), model.predict(x, verbose=0), model(x, training=True),
+                model(x, training=False),
+            )
+        ]
+        for model in outcomes
+    )  # fmt: skip
+    assert ours == theirs
+    assert read == [theirs, theirs]

@@ -16,8 +16,7 @@ import pytest
 import cnn_ext
 from cases import assert_close
 from cnn_ext.naming import clear_session
-from cnn_ext.saving import load_weights, save_weights
-from cnn_ext.saving.weights import ModelFileError
+from cnn_ext.saving import ModelFileError, load_weights, save_weights
 
 # What Keras's own saving calls h5py with.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -498,7 +497,7 @@ DAMAGE = {  # what is done to a good file, and what is said of it
     "noise": (overwritten, "not a readable HDF5 file"),
     "empty": (written(b""), "not a readable HDF5 file"),
     "text": (written(b"these are no weights\n" * 99), "not a readable HDF5 file"),
-    "zip": (written(b"PK\x03\x04" + bytes(99)), "not a readable HDF5 file"),
+    "zip": (written(b"PK\x03\x04" + bytes(99)), "not a readable `.keras` file"),
     "signature only": (written(b"\x89HDF\r\n\x1a\n"), "not a readable HDF5 file"),
 }  # fmt: skip
 
@@ -643,9 +642,8 @@ BAD_PATHS = {
 def test_bad_path_is_refused(name, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = trained(cnn_ext, one_dense, None)
-    for action in (model.save_weights, model.load_weights):
-        with pytest.raises(error, match=r"must end in `\.weights\.h5`.*Received: filepath="):
-            action(name)
+    with pytest.raises(error, match=r"must end in `\.weights\.h5`.*Received: filepath="):
+        model.save_weights(name)
     assert not list(tmp_path.iterdir())
 
 

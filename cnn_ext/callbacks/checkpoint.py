@@ -17,7 +17,7 @@ class ModelCheckpoint(MonitorCallback):
     """Saves the model or its weights after epochs or batches (`keras.callbacks.ModelCheckpoint`).
 
     Args:
-        filepath: where to; ends in `.weights.h5` for weights, `.keras` or `.h5` for models; may
+        filepath: where to; ends in `.weights.h5` for weights, `.keras` for models; may
             contain `{epoch:02d}`, `{batch}` and logged names such as `{val_loss:.2f}`.
         monitor: name of the value that says which epoch is best.
         verbose: 1 prints a line when it saves.
@@ -61,7 +61,7 @@ class ModelCheckpoint(MonitorCallback):
                 f"must end in `.weights.h5` (Keras weights format). Received: "
                 f"filepath={self.filepath}"
             )
-        if not save_weights_only and not self.filepath.endswith((".keras", ".h5")):
+        if not save_weights_only and not self.filepath.endswith(".keras"):
             raise ValueError(
                 "The filepath provided must end in `.keras` (Keras model format). Received: "
                 f"filepath={self.filepath}"

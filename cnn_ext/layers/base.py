@@ -35,6 +35,13 @@ def called_for_training() -> bool:
     return bool(_call.training)
 
 
+def told_training(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call in a graph: what the graph was called for, `training` is too."""
+    if "training" in kwargs and _call.training is not None:
+        return kwargs | {"training": _call.training}
+    return kwargs
+
+
 def _checked_build(build: Callable[..., None]) -> Callable[..., None]:
     """A layer's `build` that checks the shapes first and leaves the layer built."""
 

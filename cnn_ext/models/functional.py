@@ -10,6 +10,7 @@ import numpy as np
 from cnn_ext import ops
 from cnn_ext.autograd import Tensor, as_array
 from cnn_ext.layers import Input
+from cnn_ext.layers.base import told_training
 from cnn_ext.layers.shapes import is_shape
 from cnn_ext.models.graph import Graph, symbolic_leaves
 from cnn_ext.symbolic import KerasTensor, Operation, is_keras_tensor, node_of
@@ -132,7 +133,9 @@ class GraphOwner:
         flat = [
             self._fitted(x, ref) for x, ref in zip(self._flat(inputs), graph.inputs, strict=True)
         ]
-        return graph.run(flat, lambda operation, *args, **kwargs: operation(*args, **kwargs))
+        return graph.run(
+            flat, lambda operation, *args, **kwargs: operation(*args, **told_training(kwargs))
+        )
 
     def _flat(self, inputs: Any) -> list[Any]:
         """Inputs as a flat list in the order of the model's."""

@@ -220,9 +220,11 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
             )
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Read the weights from a `.weights.h5` file; see `saving.load_weights`."""
-        load_weights(self, filepath, skip_mismatch)
+    def load_weights(
+        self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any
+    ) -> None:
+        """Read the weights in a model file; see `saving.load_weights`, also for the keywords."""
+        load_weights(self, filepath, skip_mismatch, **kwargs)
 
     def save(
         self,

@@ -86,8 +86,8 @@ class Lowering:
         self._named = operation.name
         if isinstance(operation, FunctionCall):
             return self._function(operation, *args, **kwargs)
-        told = kwargs.get("training")
-        if set(kwargs) - {"training"} or told not in (None, self.training) or len(args) != 1:
+        told = not self.training and kwargs.get("training")
+        if set(kwargs) - {"training"} or told or len(args) != 1:
             raise self.refused("it is called with more than its inputs")
         inner = getattr(operation, "_static_graph", lambda: None)()
         if inner is not None:

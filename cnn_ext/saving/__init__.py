@@ -11,8 +11,10 @@ from cnn_ext.registry import (
     register_keras_serializable,
     serialize_keras_object,
 )
-from cnn_ext.saving.model_file import load_model, save_model
-from cnn_ext.saving.weights import ModelFileError, load_weights, save_weights
+from cnn_ext.saving.hdf5 import ModelFileError
+from cnn_ext.saving.loading import load_model, load_weights
+from cnn_ext.saving.model_file import save_model
+from cnn_ext.saving.weights import save_weights
 
 __all__ = [
     "CustomObjectScope",

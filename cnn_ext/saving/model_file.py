@@ -17,26 +17,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cnn_ext import budget, registry
+from cnn_ext import registry
 from cnn_ext._errors import teaches_keywords
+from cnn_ext.saving.configuration import MAX_BYTES, model_of, parsed
+from cnn_ext.saving.hdf5 import ModelFileError, opened
 from cnn_ext.saving.replacing import replacing
 from cnn_ext.saving.weights import (
-    ModelFileError,
-    ModelFileMissing,
     check_built,
     check_writable,
-    read_weights,
+    set_all,
+    values_in,
     write_weights,
 )
 
 KERAS_VERSION = "3.15.0"  # whose format is written
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_MAX_CONFIG = 2**25  # bytes
-_MAX_DEPTH = 200  # of nested JSON
 _MAX_MEMBERS = 10_000
 _MAX_RATIO = 50  # uncompressed bytes for a byte of the file
-_MAX_MEMORY = 8  # bytes of variables, the optimizer's and metrics' too, for a byte of weights
-_FREE_MEMORY = 2**26  # bytes of variables that any file may declare
 
 
 @teaches_keywords
@@ -89,7 +86,7 @@ def model_to_bytes(model: Any) -> bytes:
 
 def model_from_bytes(data: bytes) -> Any:
     """The model of what `model_to_bytes` returned; what is loaded is as safe as a file's."""
-    return _load(io.BytesIO(data), len(data), "the bytes of a model", None)
+    return model_in(io.BytesIO(data), len(data), "the bytes of a model")
 
 
 def _node_of(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
@@ -116,63 +113,25 @@ def _write(file: Any, node: dict[str, Any], model: Any, include_optimizer: bool 
         archive.writestr(_WEIGHTS, weights.getbuffer())
 
 
-@teaches_keywords
-def load_model(
-    filepath: str | os.PathLike[str],
-    custom_objects: Mapping[str, Any] | None = None,
-    compile: bool = True,
-    safe_mode: bool = True,
-) -> Any:
-    """Read a model from a `.keras` file, written here or by Keras 3.
-
-    Args:
-        filepath: the file.
-        custom_objects: layers, losses and functions of one's own by name, besides those decorated
-            with `saving.register_keras_serializable`.
-        compile: whether to compile it as it was, the optimizer's state included.
-        safe_mode: must be True: nothing in a file is ever executed.
-
-    Raises:
-        ModelFileError: for a file that is damaged or names what is not known.
-        FileNotFoundError: if there is no such file; a ModelFileError too.
-    """
-    path = Path(filepath)
-    if not safe_mode:
-        registry.deserialize_keras_object(None, safe_mode=False)
-    if not path.is_file():
-        raise ModelFileMissing(
-            f"File not found: filepath={path}. Please ensure the file is an accessible `.keras` "
-            "zip file."
-        )
-    with open(path, "rb") as file:
-        return _load(file, path.stat().st_size, str(path), custom_objects, compile)
-
-
-def _load(
+def model_in(
     file: BinaryIO,
     size: int,
     where: str,
-    custom_objects: Mapping[str, Any] | None,
+    custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
 ) -> Any:
     """The model in an open file of this many bytes; `where` names it in errors."""
     node, weights = _read_archive(file, size, where)
-    if not compile:
-        node.pop("compile_config", None)
-    memory = len(weights) * _MAX_MEMORY + _FREE_MEMORY
-    try:
-        with registry.sharing(), budget.at_most(memory):
-            registry.check_known(node, custom_objects)
-            model = registry.deserialize_keras_object(node, custom_objects)
-    except Warning:
-        raise
-    except Exception as error:  # whatever a constructor makes of bad arguments
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise ModelFileError(f"{where}: its configuration cannot be used: {reason}") from error
-    if not hasattr(model, "layers"):
-        raise ModelFileError(f"{where} holds no model. Received: {type(model).__name__}")
-    read_weights(model, io.BytesIO(weights), f"{where}: {_WEIGHTS}")
+    model = model_of(node, custom_objects, compile, len(weights), where)
+    with opened(io.BytesIO(weights), f"{where}: {_WEIGHTS}") as store:
+        set_all(values_in(store, model))
     return model
+
+
+def weights_of(path: Path) -> io.BytesIO:
+    """The `.weights.h5` file within a `.keras` file."""
+    with open(path, "rb") as file:
+        return io.BytesIO(_read_archive(file, path.stat().st_size, str(path))[1])
 
 
 def _read_archive(file: BinaryIO, size: int, where: str) -> tuple[dict[str, Any], bytes]:
@@ -181,9 +140,9 @@ def _read_archive(file: BinaryIO, size: int, where: str) -> tuple[dict[str, Any]
     try:
         with zipfile.ZipFile(file) as archive:
             _check_members([member.filename for member in archive.infolist()])
-            config = _member(archive, _CONFIG, min(limit, _MAX_CONFIG))
+            config = _member(archive, _CONFIG, min(limit, MAX_BYTES))
             weights = _member(archive, _WEIGHTS, limit)
-        return _parsed(config), weights
+        return parsed(config, _CONFIG), weights
     except ModelFileError as error:
         raise ModelFileError(f"{where}: {error}") from None
     except Exception as error:  # whatever zipfile and its decompressors make of a damaged file
@@ -217,27 +176,3 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     if len(data) != member.file_size:
         raise ModelFileError(f"'{name}' does not have the size that the archive states")
     return data
-
-
-def check_depth(text: bytes, name: str) -> None:
-    """An error for JSON that is nested too deeply."""
-    depth = deepest = 0
-    for byte in text.translate(None, _NO_BRACKETS):
-        depth += 1 if byte in b"[{" else -1
-        deepest = max(deepest, depth)
-    if deepest > _MAX_DEPTH:
-        raise ModelFileError(f"{name} is nested deeper than {_MAX_DEPTH} levels")
-
-
-def _parsed(config: bytes) -> dict[str, Any]:
-    check_depth(config, _CONFIG)
-    try:
-        node = json.loads(config)
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{_CONFIG} is not JSON: {error}") from None
-    if not isinstance(node, dict):
-        raise ModelFileError(f"{_CONFIG} does not describe a model")
-    return node
-
-
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))

@@ -23,17 +23,12 @@ import numpy as np
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.autograd import Variable
 from cnn_ext.naming import numbered, snake_case
+from cnn_ext.saving import hdf5
+from cnn_ext.saving.hdf5 import Mismatch
 from cnn_ext.saving.replacing import replacing
 
 SUFFIX = ".weights.h5"
-
-
-class ModelFileError(ValueError):
-    """A model file that cannot be used: what is wrong with it, and where."""
-
-
-class ModelFileMissing(ModelFileError, FileNotFoundError):
-    """There is no such model file."""
+Values = dict[int, tuple[Variable, np.ndarray]]  # what variables are to be set to, by their id
 
 
 @teaches_keywords
@@ -98,61 +93,30 @@ def write_weights(model: Any, file: Any, include_optimizer: bool = True) -> None
             group.create_dataset(str(index), data=variable.data)
 
 
-@teaches_keywords
-def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-    """Read a `.weights.h5` file, written here or by Keras 3, into a model of the same layers.
-
-    Args:
-        model: a built model.
-        filepath: the file.
-        skip_mismatch: leave layers whose variables do not match as they are, with a warning.
-
-    Raises:
-        ModelFileError: if the file is damaged, unsafe or does not match; the model is unchanged.
-        FileNotFoundError: if there is no such file.
-    """
-    path = _checked_path(filepath)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}. Received: filepath={path}")
-    if not model.built:
-        raise ValueError(
-            f"model '{model.name}' has no weights yet to load into: give it an Input, call it on "
-            "data or build(input_shape) it before loading"
-        )
-    read_weights(model, path, str(path), skip_mismatch)
+def values_in(file: Any, model: Any, skip_mismatch: bool = False) -> Values:
+    """What an open HDF5 file holds for all variables of a model and its optimizer."""
+    found: Values = {}
+    places = []
+    for place, holder, variables in _holders(model):
+        places.append(f"{place}/vars".lstrip("/"))
+        try:
+            values = _read_all(file, places[-1], variables)
+        except Mismatch as error:
+            if place != "optimizer" and not skip_mismatch:
+                raise
+            warnings.warn(f"'{holder.name}' was skipped: {error}", stacklevel=5)
+        else:
+            found |= {id(variable): (variable, value) for variable, value in values}
+    left = _unread(file, places)
+    if left and not skip_mismatch:
+        raise Mismatch(f"'{left[0]}' holds variables that the model has no place for")
+    return found
 
 
-def read_weights(model: Any, source: Any, where: str, skip_mismatch: bool = False) -> None:
-    """Read all variables of a model and its optimizer from an HDF5 file: a path or its bytes."""
-    import h5py
-
-    found: list[tuple[Variable, np.ndarray]] = []
-    try:
-        with h5py.File(source, "r") as file:
-            places = []
-            for place, holder, variables in _holders(model):
-                places.append(f"{place}/vars".lstrip("/"))
-                try:
-                    found += _read_all(file, places[-1], variables)
-                except _Mismatch as error:
-                    if place != "optimizer" and not skip_mismatch:
-                        raise
-                    warnings.warn(f"'{holder.name}' was skipped: {error}", stacklevel=4)
-            left = _unread(file, places)
-            if left and not skip_mismatch:
-                raise _Mismatch(f"'{left[0]}' holds variables that the model has no place for")
-    except _Mismatch as error:
-        raise ModelFileError(f"{where}: {error}") from None
-    except Warning:
-        raise
-    except Exception as error:  # whatever HDF5 makes of a damaged file
-        raise ModelFileError(f"{where} is not a readable HDF5 file: {error}") from None
-    for variable, value in found:
+def set_all(values: Values) -> None:
+    """Set variables to what was read for them."""
+    for variable, value in values.values():
         variable.assign(value)
-
-
-class _Mismatch(ValueError):
-    """A part of the file that does not match the model."""
 
 
 def _checked_path(filepath: str | os.PathLike[str]) -> Path:
@@ -217,7 +181,7 @@ def _read_all(
     file: Any, place: str, variables: list[Variable]
 ) -> list[tuple[Variable, np.ndarray]]:
     """As `_read`; an optimizer that had made no step was saved without what the first one makes."""
-    group = _member(file, place) if place == "optimizer/vars" else None
+    group = hdf5.subgroup(file, place) if place == "optimizer/vars" else None
     if group is not None and 0 < len(group) < min(3, len(variables)):
         found = _read(file, place, variables[: len(group)])
         if found[0][1] == 0:
@@ -227,69 +191,19 @@ def _read_all(
 
 def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variable, np.ndarray]]:
     """The values that the file holds for these variables, each checked before it is read."""
-    import h5py
-
-    group = _member(file, place)
-    if group is not None and not isinstance(group, h5py.Group):
-        raise _Mismatch(f"'{place}' is not a group")
+    group = hdf5.subgroup(file, place)
     count = 0 if group is None else len(group)
     if count != len(variables):
-        raise _Mismatch(f"'{place}' holds {count} variables where the model has {len(variables)}")
+        raise Mismatch(f"'{place}' holds {count} variables where the model has {len(variables)}")
     values = []
     for index, variable in enumerate(variables):
-        dataset = dataset_in(group, str(index), place)
         where = f"'{place}/{index}'"
-        if dataset.shape != variable.shape:
-            raise _Mismatch(
-                f"{where} has shape {dataset.shape} where the model has {variable.shape} "
-                f"('{variable.path}')"
-            )
-        if dataset.dtype.kind not in ("iu" if variable.data.dtype.kind in "iu" else "fiu"):
-            raise _Mismatch(f"{where} holds {dataset.dtype}, not numbers for {variable.dtype}")
-        if dataset.chunks is not None:  # as all that is compressed
-            raise _Mismatch(f"{where} is compressed or in chunks, which is refused")
-        with np.errstate(over="ignore"):
-            values.append((variable, dataset[()].astype(variable.dtype)))
+        dataset = hdf5.dataset(group, str(index), where)
+        values.append((variable, hdf5.value_for(variable, dataset, where)))
     return values
-
-
-def dataset_in(group: Any, name: str, place: str) -> Any:
-    """The dataset of this name in a group, where it must lie plainly; `place` is the group's."""
-    import h5py
-
-    dataset = _member(group, name, place)
-    where = "'" + f"{place}/{name}".lstrip("/") + "'"
-    if not isinstance(dataset, h5py.Dataset):
-        raise _Mismatch(f"{where} is not a dataset")
-    if dataset.is_virtual or dataset.external:
-        raise _Mismatch(f"{where} is stored outside the file, which is refused")
-    return dataset
 
 
 def _unread(file: Any, places: list[str]) -> list[str]:
     """Where the file holds variables of layers that were not asked for."""
-    import h5py
-
-    found = []
-
-    def visit(name: str, item: Any) -> None:
-        if name.endswith("/vars") and isinstance(item, h5py.Group) and len(item):
-            found.append(name)
-
-    file.visititems(visit)
+    found = [name for name, group in hdf5.groups(file) if name.endswith("/vars") and len(group)]
     return [n for n in found if n not in places and not n.startswith("optimizer/")]
-
-
-def _member(group: Any, place: str, within: str = "") -> Any:
-    """What lies at a path within a group, None if nothing; links elsewhere are refused."""
-    import h5py
-
-    for name in place.split("/"):
-        link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
-        if link is None:
-            return None
-        if not isinstance(link, h5py.HardLink):
-            full = f"{within}/{place}".lstrip("/")
-            raise _Mismatch(f"'{full}' is a link, which is refused")
-        group = group[name]
-    return group

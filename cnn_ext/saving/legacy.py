@@ -1,0 +1,203 @@
+"""Legacy `.h5` files: whole models and weights, as Keras 2 and `model.save("m.h5")` wrote them.
+
+The root's attributes `model_config` and `training_config` are JSON. The weights are in the group
+`model_weights`, or in the root if there is nothing else: a group for each layer, by its name, with
+the datasets that its attribute `weight_names` lists, in the order of the attribute `layer_names`.
+The optimizer's are in `optimizer_weights`, listed in the same way.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnn_ext.autograd import Variable
+from cnn_ext.registry import CustomObjectScope
+from cnn_ext.saving import hdf5, legacy_config
+from cnn_ext.saving.configuration import model_of, parsed, usable
+from cnn_ext.saving.hdf5 import Mismatch, ModelFileError
+from cnn_ext.saving.weights import Values, set_all
+
+_MODEL, _OPTIMIZER, _TOP = "model_weights", "optimizer_weights", "top_level_model_weights"
+
+
+def is_legacy(file: Any) -> bool:
+    """Whether an open HDF5 file has the layout of legacy weights or models."""
+    return any(name in file.attrs for name in ("layer_names", "layer_names0")) or _MODEL in file
+
+
+def model_in(path: Path, custom_objects: Mapping[str, Any] | None, compile: bool) -> Any:
+    """The model in a file."""
+    with hdf5.opened(path, str(path)) as file:
+        model_config = _described(file, "model_config", path)
+        if model_config is None:
+            raise ModelFileError(
+                f"No model config found in the file at {path}: it may hold weights alone, which "
+                "load_weights() of the model that they belong to reads."
+            )
+        training = _described(file, "training_config", path) if compile else None
+        with usable(str(path)), CustomObjectScope(custom_objects):
+            node = legacy_config.model_node(model_config, training)
+        model = model_of(node, custom_objects, compile, path.stat().st_size, str(path))
+        values = values_in(file, model)
+        if model.optimizer is not None:
+            values |= _optimizer_values(file, model)
+    set_all(values)
+    return model
+
+
+def _described(file: Any, name: str, path: Path) -> dict[str, Any] | None:
+    described = hdf5.text(file, name)
+    return None if described is None else parsed(described.encode(), f"{path}: {name}")
+
+
+def values_in(
+    file: Any, model: Any, skip_mismatch: bool = False, by_name: bool | None = None
+) -> Values:
+    """What an open file holds for the weights of a model's layers.
+
+    Args:
+        file: of weights, or of a whole model.
+        model: a built model.
+        skip_mismatch: leave weights of other shapes as they are, with a warning.
+        by_name: take layers of the same names; else all that have weights, in their order.
+    """
+    group = hdf5.subgroup(file, _MODEL) if "layer_names" not in file.attrs else None
+    reader = _Reader(file if group is None else group, skip_mismatch)
+    (reader.by_name if by_name else reader.in_order)(model)
+    return reader.values
+
+
+class _Reader:
+    """Collects the values for weights, each layer's checked before they are read."""
+
+    def __init__(self, group: Any, skip_mismatch: bool) -> None:
+        self.group, self.skip_mismatch = group, skip_mismatch
+        self.values: Values = {}
+
+    def in_order(self, model: Any) -> None:
+        layers = [layer for layer in model.layers if layer.weights]
+        saved = [
+            (name, weights)
+            for name in hdf5.names(self.group, "layer_names")
+            if (weights := self._weights_of(name))
+        ]
+        if len(layers) != len(saved):
+            raise Mismatch(
+                "Layer count mismatch when loading weights from file. "
+                f"Model expected {len(layers)} layers, found {len(saved)} saved layers."
+            )
+        for k, (layer, (name, weights)) in enumerate(zip(layers, saved, strict=True)):
+            variables = _in_legacy_order(layer)
+            if len(variables) != len(weights):
+                raise Mismatch(
+                    f"Weight count mismatch for layer #{k} (named {layer.name} in the current "
+                    f"model, {name} in the save file). Layer expects {len(variables)} weight(s). "
+                    f"Received {len(weights)} saved weight(s)"
+                )
+            self._read(f"layer #{k} (named {layer.name})", name, weights, variables)
+        self._read_top(model, skip=False)
+
+    def by_name(self, model: Any) -> None:
+        for k, name in enumerate(hdf5.names(self.group, "layer_names")):
+            for layer in [layer for layer in model.layers if layer.name == name]:
+                weights, variables = self._weights_of(name), _in_legacy_order(layer)
+                what = f"layer #{k} (named {name})"
+                if self._counts_agree(what, weights, variables, self.skip_mismatch):
+                    self._read(what, name, weights, variables)
+        self._read_top(model, skip=self.skip_mismatch)
+
+    def _read_top(self, model: Any, skip: bool) -> None:
+        """The weights that are the model's own, not a layer's."""
+        if _TOP in self.group:
+            weights, variables = self._weights_of(_TOP), model.own_variables
+            if self._counts_agree("top-level weights of model", weights, variables, skip):
+                self._read("top-level model", _TOP, weights, variables)
+
+    def _weights_of(self, place: str) -> list[str]:
+        group = hdf5.subgroup(self.group, place)
+        if group is None:
+            raise Mismatch(f"'{place}' is not a group")
+        return hdf5.names(group, "weight_names")
+
+    def _counts_agree(
+        self, what: str, weights: list[str], variables: list[Variable], skip: bool
+    ) -> bool:
+        if len(weights) == len(variables):
+            return True
+        told = f"Layer expects {len(variables)} weight(s). Received {len(weights)} saved weight(s)"
+        if not skip:
+            raise Mismatch(f"Weight count mismatch for {what}. {told}")
+        _warn(
+            f"Skipping loading of weights for {what} due to mismatch in number of weights. {told}"
+        )
+        return False
+
+    def _read(self, what: str, place: str, weights: list[str], variables: list[Variable]) -> None:
+        group = hdf5.subgroup(self.group, place)
+        for name, variable in zip(weights, variables, strict=True):
+            where = f"'{place}/{name}'"
+            found = hdf5.dataset(group, name, where)
+            if found.shape != variable.shape:
+                told = (
+                    f"for weight {variable.path}. Weight expects shape {variable.shape}. "
+                    f"Received saved weight with shape {found.shape}"
+                )
+                if not self.skip_mismatch:
+                    raise Mismatch(f"Shape mismatch in {what} {told}")
+                _warn(f"Skipping loading weights for {what} due to mismatch in shape {told}")
+                continue
+            self.values[id(variable)] = variable, hdf5.value_for(variable, found, where)
+
+
+def _in_legacy_order(layer: Any) -> list[Variable]:
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _optimizer_values(file: Any, model: Any) -> Values:
+    """The optimizer's state; none, with a warning, if it does not match."""
+    group = hdf5.subgroup(file, _OPTIMIZER)
+    if group is None:
+        return {}
+    variables, values = model.optimizer.variables, {}
+    names = hdf5.names(group, "weight_names")
+    if len(names) == len(variables) - 1:
+        names, variables = _as_in_keras_2(names, variables, len(model.trainable_variables))
+    elif len(names) <= 2:  # it had made no step
+        variables = variables[: len(names)]
+    try:
+        if len(names) != len(variables):
+            raise Mismatch(f"it holds {len(names)} variables for {len(variables)}")
+        for name, variable in zip(names, variables, strict=True):
+            where = f"'{_OPTIMIZER}/{name}'"
+            dataset = hdf5.dataset(group, name, where)
+            values[id(variable)] = variable, hdf5.value_for(variable, dataset, where)
+    except Mismatch as error:
+        _warn(
+            "Error in loading the saved optimizer state. As a result, your model is starting with "
+            f"a freshly initialized optimizer: {error}"
+        )
+        return {}
+    return values
+
+
+def _as_in_keras_2(
+    names: list[str], variables: list[Variable], weights: int
+) -> tuple[list[str], list[Variable]]:
+    """Names and what they are of, where the learning rate was not saved, and slot went after slot:
+    `iter`, `a/m`, `b/m`, `a/v`, `b/v` for what is now `a/m`, `a/v`, `b/m`, `b/v`.
+    """
+    slots: dict[str, list[str]] = {}
+    for name in names[1:]:
+        slots.setdefault(name.rpartition("/")[2], []).append(name)
+    last = slots.pop("vhat:0", [])
+    if any(len(slot) != weights for slot in slots.values()):
+        return names, variables
+    by_weight = [name for of_one in zip(*slots.values(), strict=True) for name in of_one]
+    return [*names[:1], *by_weight, *last], [variables[0], *variables[2:]]
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=7)
