@@ -202,6 +202,8 @@ def _tensors(places: Any, steps: _Steps) -> Any:
             raise ValueError(
                 f"a model's inputs and outputs must be tensors of it. Received: {places}"
             ) from None
+    if not isinstance(places, list | tuple):
+        raise ValueError(f"a model's inputs and outputs must be tensors of it. Received: {places}")
     return [_tensors(item, steps) for item in places]
 
 
