@@ -34,6 +34,7 @@ sanitize: .venv/installed-test
 	grep -q __asan_report build/sanitize/lib/cnn_ext/_kernels*.so
 	$(SANITIZED) $(BIN)/pytest --capture=sys tests/test_kernels.py tests/test_threads.py $(ARGS)
 	$(SANITIZED) $(BIN)/pytest --capture=sys tests/test_plan.py -k "not (fork or fit or memory or threads)"
+	$(SANITIZED) $(BIN)/pytest --capture=sys tests/test_trained_plans.py -k "gradients or optimizers"
 	gcc -std=gnu11 -O1 -g -fsanitize=thread -Isrc tests/threads_race.c src/threads.c -pthread \
 		-o build/sanitize/threads_race
 	build/sanitize/threads_race

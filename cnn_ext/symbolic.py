@@ -172,7 +172,7 @@ class Operation:
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Record a call; returns its symbolic outputs."""
-        outputs = self.compute_output_spec(*args, **kwargs)
+        outputs = map_structure(_new, self.compute_output_spec(*args, **kwargs))
         return Node(self, args, kwargs, outputs).outputs
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -196,6 +196,12 @@ class Operation:
                 "Call it on an Input, or give the model an Input as its first layer."
             )
         return self._inbound_nodes[0]
+
+
+def _new(tensor: Any) -> Any:
+    """The spec of an output; another one for an input that is passed on as it is."""
+    known = isinstance(tensor, KerasTensor) and tensor._keras_history is not None
+    return KerasTensor(tensor.shape, tensor.dtype) if known else tensor
 
 
 def _single(items: list[Any]) -> Any:

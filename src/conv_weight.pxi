@@ -246,8 +246,9 @@ cdef WeightSums weight_sums(
         s.spread_size = vectors_for(rows * g.ow * g.c_out, 16) * 16
     if s.source.copied:
         s.copy_size = (rows * g.stride_h + s.source.halo.span) * s.source.row
-    s.scratch_size = s.images * (
-        s.copy_size + s.spread_size + s.packed * rows * g.ow * MICRO_MAX_VECTORS * lanes(grad_weight))
+    s.scratch_size = s.images * (s.copy_size + s.spread_size)
+    if s.packed:
+        s.scratch_size += s.images * rows * g.ow * MICRO_MAX_VECTORS * lanes(grad_weight)
     return s
 
 

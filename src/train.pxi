@@ -303,7 +303,8 @@ cdef int run_normalize_backward(Step* s, void** v, float* scratch) except -1 nog
     if sums == NULL:
         raise MemoryError("no memory for the sums of a batch")
     memset(sums, 0, 2 * tasks * channels * sizeof(float))
-    p.arguments.x, p.arguments.other, p.arguments.y, p.arguments.channels = v[0], v[1], v[5], channels
+    p.arguments.x, p.arguments.other, p.arguments.y = v[0], v[1], v[5]
+    p.arguments.channels = channels
     p.arguments.activation, p.arguments.settings[0] = s.kind, s.settings[0]
     p.arguments.slots[0], p.arguments.slots[1] = v[2], <void*> kept
     p.arguments.slots[2], p.arguments.slots[3] = sums, sums + channels

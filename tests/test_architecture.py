@@ -26,7 +26,7 @@ HOUSE = [
     ["layers", "losses", "optimizers", "saving"],
     ["metrics", "utils"],
     ["callbacks", "datasets", "preprocessing"],
-    ["plan"],
+    ["export", "plan"],
     ["training"],
     ["models"],
     ["plot", "wrappers"],
@@ -44,6 +44,9 @@ HEAVY = (
     "scipy",
     "sklearn",
     "threadpoolctl",
+    "onnx",
+    "onnxruntime",
+    "safetensors",
 )
 
 

@@ -266,8 +266,6 @@ def filled(model):
 
 def written(keras, make, path, optimizer=None, steps=2):
     """Keras's model, after some steps of training, in a file."""
-    keras.utils.clear_session()
-    cnn_ext.utils.clear_session()
     model = filled(make(keras))
     if optimizer is not None:
         model.compile(optimizer, "mse", run_eagerly=True)
@@ -334,7 +332,6 @@ def test_each_layer_comes_over(row, keras, tmp_path):
     if row.layer in UNWRITTEN:
         pytest.skip("Keras cannot write it")
     path = tmp_path / "model.h5"
-    keras.utils.clear_session()
     shapes = row.shape if row.several else [row.shape]
     inputs = [keras.layers.Input(shape[1:]) for shape in shapes]
     theirs = keras.Model(inputs, row.make(keras)(inputs if row.several else inputs[0]))
@@ -352,7 +349,6 @@ def test_each_layer_comes_over(row, keras, tmp_path):
 def test_compilation_comes_over(keras, tmp_path):
     """Losses, metrics and schedules: names, objects, functions, for several outputs."""
     path = tmp_path / "model.h5"
-    keras.utils.clear_session()
     theirs = filled(two_ends(keras))
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     theirs.compile(
@@ -564,21 +560,35 @@ def test_the_textbook_network_of_keras_2(config, keras, tmp_path):
     assert_goes_on(ours, theirs)
 
 
-# TensorFlow 2.3's slots: all of one kind, then all of the next
-SLOTS_2 = {
-    "Adam": (ADAM_2, lambda w: [f"Adam/{w}/m:0"], lambda w: [f"Adam/{w}/v:0"]),
+def optimizer_2(name, **arguments):
+    config = {"name": name, "learning_rate": 0.01, "decay": 0.0, **arguments}
+    return {"class_name": name, "config": config}
+
+
+DECAY_2 = {
+    "class_name": "ExponentialDecay",
+    "config": {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5},
+}
+SLOTS_2 = {  # name of the iterations, and the names of a weight's slots: all of one kind, then ...
+    "Adam": (ADAM_2, "Adam/iter:0", lambda w: [f"Adam/{w}/m:0"], lambda w: [f"Adam/{w}/v:0"]),
+    "Adam, schedule": (
+        optimizer_2("Adam", learning_rate=DECAY_2),
+        "Adam/iter:0", lambda w: [f"Adam/{w}/m:0"], lambda w: [f"Adam/{w}/v:0"],
+    ),
+    "Adam, amsgrad": (
+        optimizer_2("Adam", amsgrad=True), "Adam/iter:0", lambda w: [f"Adam/{w}/m:0"],
+        lambda w: [f"Adam/{w}/v:0"], lambda w: [f"Adam/{w}/vhat:0"],
+    ),
+    "Adam of TensorFlow 2.11": (
+        ADAM_2, "iteration:0", lambda w: [f"Adam/m/{w}:0", f"Adam/v/{w}:0"],
+    ),
     "SGD": (
-        {"class_name": "SGD", "config": {
-            "name": "SGD", "learning_rate": 0.01, "decay": 0.0, "momentum": 0.9, "nesterov": False,
-        }},
-        lambda w: [f"SGD/{w}/momentum:0"],
+        optimizer_2("SGD", momentum=0.9, nesterov=False),
+        "SGD/iter:0", lambda w: [f"SGD/{w}/momentum:0"],
     ),
     "RMSprop": (
-        {"class_name": "RMSprop", "config": {
-            "name": "RMSprop", "learning_rate": 0.01, "decay": 0.0, "rho": 0.9, "momentum": 0.5,
-            "epsilon": 1e-7, "centered": False,
-        }},
-        lambda w: [f"RMSprop/{w}/rms:0", f"RMSprop/{w}/momentum:0"],
+        optimizer_2("RMSprop", rho=0.9, momentum=0.5),
+        "RMSprop/iter:0", lambda w: [f"RMSprop/{w}/rms:0", f"RMSprop/{w}/momentum:0"],
     ),
 }  # fmt: skip
 
@@ -587,24 +597,31 @@ SLOTS_2 = {
 def test_the_optimizer_of_keras_2_goes_on(name, keras, tmp_path):
     """Better than Keras 3, which starts it anew."""
     path = tmp_path / "model.h5"
-    optimizer, *kinds = SLOTS_2[name]
+    optimizer, iterations, *kinds = SLOTS_2[name]
+    arguments = {k: v for k, v in optimizer["config"].items() if k not in ("name", "decay")}
+    if isinstance(arguments["learning_rate"], dict):
+        schedule = keras.optimizers.schedules.ExponentialDecay
+        arguments["learning_rate"] = schedule(**DECAY_2["config"])
     theirs = textbook(keras)
     theirs.set_weights(flat(values_2()))
-    arguments = {k: v for k, v in optimizer["config"].items() if k not in ("name", "decay")}
-    theirs.compile(getattr(keras.optimizers, name)(**arguments), "mse", run_eagerly=True)
+    made = getattr(keras.optimizers, optimizer["class_name"])(**arguments)
+    theirs.compile(made, "mse", run_eagerly=True)
     for x, y in data(theirs, 3):
         theirs.train_on_batch(x, y)
     layers = with_empty(values_2(), LAYERS_2)
     trained = iter(theirs.get_weights())
     layers = {n: {w: next(trained) for w in of_layer} for n, of_layer in layers.items()}
-    slots = [v.numpy() for v in theirs.optimizer.variables[2:]]
-    names = [w.removesuffix(":0") for of_layer in layers.values() for w in of_layer]
-    per_weight = len(slots) // len(names)
-    state = {f"{name}/iter:0": np.int64(3)}
+    weights = [w.removesuffix(":0") for of_layer in layers.values() for w in of_layer]
+    slots = [v.numpy() for v in made.variables if v.numpy().ndim]
+    per_weight = sum(len(kind("")) for kind in kinds)
+    apart = len(weights) if "amsgrad" in name else 0  # which come last with Keras 3 too
+    paired = len(slots) - apart
+    state = {iterations: np.int64(3)}
     for number, kind in enumerate(kinds):
-        for index, weight in enumerate(names):
+        for index, weight in enumerate(weights):
             for within, slot in enumerate(kind(weight)):
-                state[slot] = slots[index * per_weight + number + within]
+                place = index * (per_weight - bool(apart)) + number + within
+                state[slot] = slots[paired + index if "vhat" in slot else place]
     training = {**TRAINING_2, "optimizer_config": optimizer, "metrics": None}
     write_2(path, SEQUENTIALS_2["with an InputLayer"], layers, training, state)
     assert_goes_on(load_model(path), theirs)

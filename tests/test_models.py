@@ -106,6 +106,19 @@ def unused_input(k):
     return k.Model([unused, used], k.layers.Dense(2)(used))
 
 
+def passes_an_input_on(k):
+    inside = k.Input((3,), name="inside")
+    inner = k.Model(inside, [inside, k.layers.Dense(3, name="within")(inside)], name="inner")
+    outside = k.Input((3,), name="outside")
+    same, made = inner(outside)
+    return k.Model(outside, k.layers.Add(name="both")([same, made]))
+
+
+def products(k):
+    a, b = k.Input((2, 3), name="a"), k.Input((3, 4), name="b")
+    return k.Model([a, b], (a @ b) @ k.layers.Permute((2, 1))(b))
+
+
 MODELS = (
     sequential,
     branches,
@@ -119,6 +132,8 @@ MODELS = (
     from_the_middle,
     sequence_of_models,
     unused_input,
+    passes_an_input_on,
+    products,
 )
 models = pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
 

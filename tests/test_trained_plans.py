@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -124,7 +125,8 @@ CROSS = "sparse_categorical_crossentropy"
 ROWS = [
     Row("textbook", textbook, normal(28, 28, 1), labels(10), CROSS, ["accuracy"]),
     Row("lenet", lenet, normal(28, 28, 1), one_hot(10), "categorical_crossentropy", ["accuracy"]),
-    Row("vgg", vgg, lambda rng, n: 100 * normal(32, 32, 3)(rng, n), labels(10), CROSS, ["accuracy"], "sgd"),
+    Row("vgg", vgg, lambda rng, n: 100 * normal(32, 32, 3)(rng, n), labels(10), CROSS,
+        ["accuracy"], "sgd"),
     Row("resnet", resnet, normal(32, 32, 3), labels(10), CROSS, ["accuracy"], "sgd"),
     Row("frozen", frozen, normal(32, 32, 3), labels(10), CROSS, ["accuracy"], "sgd"),
     Row("mobilenet", mobilenet, in_bytes(33, 33, 3), labels(10), CROSS, None, "rmsprop"),
@@ -473,3 +475,41 @@ def test_what_no_plan_knows_is_trained_by_the_layers(name: str) -> None:
     model.fit(x, y, verbose=0)
     assert not any(isinstance(p, Trained) for p in plans(model))
     assert abs(model.get_weights()[0] - before[0]).max() > 0
+
+
+def test_explain_plan_of_training() -> None:
+    told: list[str] = []
+    model = small("adam")
+    before = [w.copy() for w in model.get_weights()]
+    model.explain_plan((8, 9, 9, 2), measure=True, print_fn=told.append, training=True)
+    model.explain_plan((8, 9, 9, 2), print_fn=told.append, training=True)
+    measured, plain = told
+    assert 'Training plan of model "sequential" for (8, 9, 9, 2)' in plain
+    assert all(text in plain for text in ("gather", "dropout backward", "all weights", "update"))
+    assert "GFLOP/s" in measured and "GFLOP/s" not in plain
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+    uncompiled = keras.Sequential([layers.Input((3,)), layers.Dense(2)])
+    uncompiled.explain_plan(print_fn=told.append, training=True)
+    assert "has no plan" in told[-1] and "compile()" in told[-1]
+
+
+def test_threads_that_train_one_model_take_turns() -> None:
+    x, y = small_data()
+    model = small("adam")
+    failures: list[BaseException] = []
+
+    def train(size: int) -> None:
+        try:
+            for _ in range(20):
+                model.train_on_batch(x[:size], y[:size])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=train, args=(size,)) for size in (3, 20, 50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failures and not any(thread.is_alive() for thread in threads)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert int(model.optimizer.iterations) == 60

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cnn_ext import registry
-from cnn_ext._errors import did_you_mean
+from cnn_ext._errors import check_keywords, did_you_mean
 from cnn_ext.layers import Layer
 from cnn_ext.layers.shapes import map_shapes, without_batch
 from cnn_ext.models.configuration import functional_config, functional_from_config
@@ -212,7 +212,7 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
         overwrite: bool = True,
         max_shard_size: None = None,
     ) -> None:
-        """Write the weights to a `.weights.h5` file; see `saving.save_weights`."""
+        """Write the weights to a file of them; see `saving.save_weights`."""
         if max_shard_size is not None:
             raise ValueError(
                 "weights are written to one file; leave max_shard_size out. "
@@ -235,6 +235,39 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
     ) -> None:
         """Write the whole model to a `.keras` file; see `saving.save_model`."""
         save_model(self, filepath, overwrite, zipped, **kwargs)
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "onnx",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write what the model computes outside of training to a file for other programs.
+
+        Args:
+            filepath: the file.
+            format: must be `"onnx"`.
+            others: see `export.export_onnx`, which takes `opset_version` too.
+
+        The counterpart of `keras.Model.export`, whose default format is another one.
+
+        >>> from cnn_ext import layers
+        >>> inputs = layers.Input((4,))
+        >>> Model(inputs, layers.Dense(2)(inputs)).export("model.onnx")
+        Saved artifact at 'model.onnx'.
+        """
+        if format != "onnx":
+            raise ValueError(
+                f"Unrecognized format={format}. Supported formats are: ['onnx']; a model that "
+                "Keras shall load and export itself is written by model.save('name.keras'). "
+                f"Received: format={format!r}"
+            )
+        from cnn_ext.export import export_onnx
+
+        check_keywords(export_onnx, "export", kwargs)
+        export_onnx(self, filepath, verbose, input_signature, **kwargs)
 
 
 class Functional(Model):

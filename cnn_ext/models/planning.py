@@ -101,7 +101,7 @@ class PlanOwner:
                 step took.
             print_fn: called with the text in place of `print`.
             training: explain a step of training, as `fit` makes it, and not a call in use; the
-                model must be compiled. What is measured is then measured on copies of the weights.
+                model must be compiled. The weights that a measured step moves are put back.
 
         A row is a step: the layers that it computes, its kernel, the shape of its result, FLOPs
         (by the textbook), and the bytes that it reads and writes, weights included.

@@ -177,3 +177,7 @@ def _vector_norm(x, ord, axes, keepdims):
     if isinstance(ord, str):
         raise ValueError(f"norm: ord of vectors must be a number. Received: ord={ord!r}")
     return power(sum(power(absolute(x), float(ord)), axis=axes, keepdims=keepdims), 1.0 / ord)
+
+
+for _function in (matmul, dot, inner, outer, tensordot):  # files have both as arguments of the call
+    setattr(_function, "arity", 2)  # noqa: B010

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 
 from cnn_ext.autograd import Tensor
@@ -46,6 +48,8 @@ _UNARY = {"neg": e.negative, "abs": e.absolute, "invert": logic.logical_not}
 
 for _class, _fit in ((Tensor, _beside), (KerasTensor, lambda tensor, other: other)):
     for _name, _operation in _BINARY.items():
+        if _class is KerasTensor and isinstance(_operation, types.FunctionType):
+            _operation = accepts_symbols(_operation)
         setattr(_class, f"__{_name}__", _plain(_operation, _fit))
         setattr(_class, f"__r{_name}__", _reversed(_operation, _fit))
     for _name, _operation in (_COMPARISONS | _UNARY).items():

@@ -38,9 +38,10 @@ class Tape:
     Args:
         gradient: called with a Variable, the value that its gradient goes to; None if unwanted.
             Called with `writing=True` when a call that writes it follows.
+        layers: what the first calls are said to be of.
     """
 
-    def __init__(self, gradient: Callable[..., Value | None]) -> None:
+    def __init__(self, gradient: Callable[..., Value | None], layers: tuple[str, ...]) -> None:
         self.calls: list[Call] = []
         self.changed: list[Any] = []  # Variables that a run changes, weights apart
         self._kept: dict[int, Kept] = {}
@@ -49,7 +50,7 @@ class Tape:
         self._gradients: dict[Value, Value] = {}
         self._shared: set[Value] = set()  # gradients of several values
         self._moving: set[Value] = set()  # values that depend on a weight that moves
-        self._layers: tuple[str, ...] = ()
+        self._layers = layers
 
     def call(
         self, kind: str, reads: list[Value | None], writes: list[Value | None], flops: int = 0,
@@ -183,7 +184,7 @@ def _activated(activation: Activation, alone: bool = False) -> dict[str, Any]:
     return {"activation": activation.name, "settings": (activation.setting,)}
 
 
-# --- Convolution -----------------------------------------------------------------------------------
+# --- Convolution -------------------------------------------------------------------------------
 
 
 def _convolution(tape: Tape, step: Convolution) -> None:
@@ -243,7 +244,7 @@ def _pooled_convolution_back(tape: Tape, step: Convolution, grad: Value) -> None
     ))  # fmt: skip
 
 
-# --- Matrix product --------------------------------------------------------------------------------
+# --- Matrix product ----------------------------------------------------------------------------
 
 
 def _product(tape: Tape, step: Product) -> None:
@@ -272,7 +273,7 @@ def _sizes(step: Product) -> dict[str, int]:
     return {"pixels": step.x.size // inner, "size": inner, "channels": outer}
 
 
-# --- Pooling ---------------------------------------------------------------------------------------
+# --- Pooling -----------------------------------------------------------------------------------
 
 
 def _pooling(tape: Tape, step: Pooling) -> None:
@@ -291,7 +292,7 @@ def _pooling_back(tape: Tape, step: Pooling, grad: Value) -> None:
     ))  # fmt: skip
 
 
-# --- Passes ----------------------------------------------------------------------------------------
+# --- Passes ------------------------------------------------------------------------------------
 
 
 def _finish(tape: Tape, step: Finish) -> None:

@@ -343,7 +343,6 @@ LAYERS: dict[type, Lower] = {
 }
 
 
-
 def _normalized(low: Lowering, layer: Any, x: Value) -> Value:
     if not layer.trainable:
         return _batch_normalization(low, layer, x)

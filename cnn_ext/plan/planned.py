@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import weakref
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from cnn_ext.plan.arena import arranged
 from cnn_ext.plan.lowering import Lowering, NotPlanned
 from cnn_ext.plan.rules import fused
 from cnn_ext.plan.steps import Finish, Value
+from cnn_ext.plan.turns import Turns
 from cnn_ext.plan.weights import Weights
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -32,16 +31,13 @@ Shapes = tuple[tuple[int, ...], ...]
 KEPT = 8  # shapes whose plans are kept; the oldest goes
 MOST_ARRAYS = 16  # that go into a run and come out of it
 
-_all: weakref.WeakSet[Plans] = weakref.WeakSet()
-
 
 class Plans:
     """The plans of one model, by the shapes of its inputs."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._turns = Turns()
         self._forget()
-        _all.add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Plans, ()  # a copy of a model makes plans of its own
@@ -58,7 +54,7 @@ class Plans:
         """The model's flat outputs for float32 arrays, or None if there is no plan for them."""
         if _kernels.chosen_kernels() is not None:
             return None
-        with self._lock:
+        with self._turns:
             found = self._found(model, graph, tuple([a.shape for a in arrays]))
             return None if isinstance(found, NotPlanned) else found.run(arrays)
 
@@ -69,7 +65,7 @@ class Plans:
 
     def found(self, model: Any, graph: Any, shapes: Shapes) -> Planned:
         """The plan for these shapes; NotPlanned if there is none."""
-        with self._lock:
+        with self._turns:
             found = self._found(model, graph, shapes)
         if isinstance(found, NotPlanned):
             raise found
@@ -77,7 +73,7 @@ class Plans:
 
     def measured(self, planned: Planned, arrays: list[np.ndarray]) -> list[float]:
         """The seconds that each step takes in a run."""
-        with self._lock:
+        with self._turns:
             return planned.plan.measure(*arrays)
 
     def _found(self, model: Any, graph: Any, shapes: Shapes) -> Planned | NotPlanned:
@@ -238,13 +234,3 @@ class Planned:
             f"{inside} bytes of values, scratch {self.plan.scratch} bytes, packed weights "
             f"{self.nbytes} bytes"
         )
-
-
-def _after_fork_in_child() -> None:
-    """Another thread may have held a lock when the process forked; here it runs no more."""
-    for plans in _all:
-        plans._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

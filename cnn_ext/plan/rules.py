@@ -141,9 +141,7 @@ RULES: tuple[Rule, ...] = (fold_scaling, fold_scaling_before, activate, add, poo
 IN_TRAINING: tuple[Rule, ...] = (activate_in_training, add_in_training, pool_in_training)
 
 
-def fused(
-    steps: list[Step], outputs: list[Value], rules: tuple[Rule, ...] = RULES
-) -> list[Step]:
+def fused(steps: list[Step], outputs: list[Value], rules: tuple[Rule, ...] = RULES) -> list[Step]:
     """The steps after all rules, as often as they apply; outputs are read by someone outside."""
     while True:
         found = _next(steps, {value.storage for value in outputs}, rules)

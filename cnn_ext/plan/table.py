@@ -29,7 +29,7 @@ def print_plan(
         headers += [Column(text, justify="right") for text in ("us", "GFLOP/s")]
     table = Table(*headers)
     for number, step in enumerate(planned.steps):
-        cells = [str(number + 1), described(step), step.kernel, _shape(step.y.shape)]
+        cells = [str(number + 1), described(step), step.kernel, _output(step)]
         cells += [f"{step.flops / 1e6:,.3f}", f"{_bytes(step) / 1024:,.1f}"]
         if seconds is not None:
             cells += [f"{1e6 * seconds[number]:,.1f}", f"{step.flops / seconds[number] / 1e9:,.1f}"]
@@ -71,8 +71,10 @@ def _bytes(step: Step | Call) -> int:
     return 4 * (sum(value.size for value in step.reads) + step.y.size + weights)
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
+def _output(step: Step | Call) -> str:
+    if isinstance(step, Call) and step.kind == "update":
+        return "all weights"
+    return "x".join(map(str, step.y.shape))
 
 
 def _print(parts: list[Any], print_fn: PrintFn) -> None:

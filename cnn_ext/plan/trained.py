@@ -88,7 +88,7 @@ class TrainedPlan:
         steps = list(low.steps)
         logits = [_logits(head, outputs[head.output], low, steps) for head in heads]
         steps = [step for step in steps if not _is_of_a_loss(step, heads, outputs)]
-        tape = Tape(self._gradient_of)
+        tape = Tape(self._gradient_of, ("batch",))
         self._given = sources
         self._sources = [Value((0,)) for _ in sources]  # what the rows are taken from
         self._rows = Value((sources[0].shape[0],), itemsize=8)
@@ -329,4 +329,3 @@ def _plain_scaling(step: Step) -> tuple[float, float] | None:
     if scaling.variables or factor.size != 1 or offset.size != 1:
         return None
     return float(factor), float(offset)
-

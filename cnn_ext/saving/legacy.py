@@ -21,6 +21,7 @@ from cnn_ext.saving.hdf5 import Mismatch, ModelFileError
 from cnn_ext.saving.weights import Values, set_all
 
 _MODEL, _OPTIMIZER, _TOP = "model_weights", "optimizer_weights", "top_level_model_weights"
+_RATE = "learning_rate"
 
 
 def is_legacy(file: Any) -> bool:
@@ -161,12 +162,15 @@ def _optimizer_values(file: Any, model: Any) -> Values:
     group = hdf5.subgroup(file, _OPTIMIZER)
     if group is None:
         return {}
-    variables, values = model.optimizer.variables, {}
     names = hdf5.names(group, "weight_names")
-    if len(names) == len(variables) - 1:
-        names, variables = _as_in_keras_2(names, variables, len(model.trainable_variables))
-    elif len(names) <= 2:  # it had made no step
+    variables: list[Variable] = model.optimizer.variables
+    if _RATE not in map(_last, names):  # Keras 2 did not save it
+        variables = [v for v in variables if _last(v.path) != _RATE]
+    if names and _last(names[0]) == "iter":
+        names = _by_weight(names, len(model.trainable_variables))
+    if len(names) <= 2:  # it had made no step
         variables = variables[: len(names)]
+    values: Values = {}
     try:
         if len(names) != len(variables):
             raise Mismatch(f"it holds {len(names)} variables for {len(variables)}")
@@ -183,20 +187,21 @@ def _optimizer_values(file: Any, model: Any) -> Values:
     return values
 
 
-def _as_in_keras_2(
-    names: list[str], variables: list[Variable], weights: int
-) -> tuple[list[str], list[Variable]]:
-    """Names and what they are of, where the learning rate was not saved, and slot went after slot:
-    `iter`, `a/m`, `b/m`, `a/v`, `b/v` for what is now `a/m`, `a/v`, `b/m`, `b/v`.
-    """
+def _by_weight(names: list[str], weights: int) -> list[str]:
+    """Names that Keras 2 wrote, `iter`, `a/m`, `b/m`, `a/v`, `b/v`, as `iter`, `a/m`, `a/v`, ..."""
     slots: dict[str, list[str]] = {}
     for name in names[1:]:
-        slots.setdefault(name.rpartition("/")[2], []).append(name)
-    last = slots.pop("vhat:0", [])
+        slots.setdefault(_last(name), []).append(name)
+    apart = slots.pop("vhat", [])
     if any(len(slot) != weights for slot in slots.values()):
-        return names, variables
-    by_weight = [name for of_one in zip(*slots.values(), strict=True) for name in of_one]
-    return [*names[:1], *by_weight, *last], [variables[0], *variables[2:]]
+        return names
+    ordered = [name for of_one in zip(*slots.values(), strict=True) for name in of_one]
+    return [*names[:1], *ordered, *apart]
+
+
+def _last(name: str) -> str:
+    """The last part of a variable's name: `"kernel"` of `"dense/kernel:0"`."""
+    return name.rpartition("/")[2].removesuffix(":0")
 
 
 def _warn(text: str) -> None:

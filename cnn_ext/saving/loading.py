@@ -9,7 +9,7 @@ from typing import Any
 
 from cnn_ext import registry
 from cnn_ext._errors import teaches_keywords
-from cnn_ext.saving import hdf5, legacy, model_file, weights
+from cnn_ext.saving import hdf5, legacy, model_file, tensors, weights
 from cnn_ext.saving.hdf5 import ModelFileMissing
 
 
@@ -58,7 +58,8 @@ def load_weights(
 
     Args:
         model: a built model.
-        filepath: a `.weights.h5` or `.keras` file, or a legacy `.h5` file of weights or a model.
+        filepath: a `.weights.h5` or `.keras` file, a legacy `.h5` file of weights or a model, or a
+            safetensors file.
         skip_mismatch: leave layers whose variables do not match as they are, with a warning; for
             legacy files, variables.
         by_name: for legacy files: read the layers whose names are the model's, and no others.
@@ -75,6 +76,9 @@ def load_weights(
             f"model '{model.name}' has no weights yet to load into: give it an Input, call it on "
             "data or build(input_shape) it before loading"
         )
+    if tensors.is_tensors_file(path):
+        tensors.read_tensors(model, path, skip_mismatch)
+        return
     source = model_file.weights_of(path) if _begins_with(path, b"PK\x03\x04") else path
     with hdf5.opened(source, str(path)) as file:
         if source is path and legacy.is_legacy(file):

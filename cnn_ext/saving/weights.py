@@ -1,4 +1,4 @@
-"""The `.weights.h5` file of Keras 3.
+"""The `.weights.h5` file of Keras 3; tensors.py has the safetensors file.
 
 A group for each object that holds variables, with the datasets `vars/0`, `vars/1`, ...; the layers
 of a model are named by their class, numbered within it (`layers/conv2d`, `layers/conv2d_1`), not by
@@ -28,25 +28,39 @@ from cnn_ext.saving.hdf5 import Mismatch
 from cnn_ext.saving.replacing import replacing
 
 SUFFIX = ".weights.h5"
+SUFFIXES = (SUFFIX, ".safetensors")
 Values = dict[int, tuple[Variable, np.ndarray]]  # what variables are to be set to, by their id
 
 
 @teaches_keywords
 def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a model's weights, and its optimizer's state, to a `.weights.h5` file.
+    """Write a model's weights, and its optimizer's state, to a file.
 
     Args:
         model: a built model.
-        filepath: ends in `.weights.h5`.
+        filepath: ends in `.weights.h5`, which Keras reads, or in `.safetensors`.
         overwrite: whether a file that is there may be replaced.
 
     Raises:
         ValueError: for another suffix, or a model without weights yet.
         FileExistsError: if the file is there and may not be replaced.
+        ImportError: for `.safetensors`, if the package safetensors is not installed.
+
+    >>> import cnn_ext as keras
+    >>> model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="end")])
+    >>> save_weights(model, "model.safetensors")
+    >>> from safetensors.numpy import load_file
+    >>> sorted(load_file("model.safetensors"))
+    ['layers/dense/vars/0', 'layers/dense/vars/1']
     """
     path = _checked_path(filepath)
     check_writable(path, overwrite)
     check_built(model)
+    if path.name.endswith(SUFFIXES[1]):
+        from cnn_ext.saving.tensors import write_tensors
+
+        write_tensors(model, path)
+        return
     write_hdf5(path, lambda file: write_weights(model, file))
 
 
@@ -84,7 +98,7 @@ def check_built(model: Any) -> None:
 
 def write_weights(model: Any, file: Any, include_optimizer: bool = True) -> None:
     """Write all variables of a model, and of its optimizer, into an open HDF5 file."""
-    for place, holder, variables in _holders(model):
+    for place, holder, variables in holders(model):
         if place == "optimizer" and not include_optimizer:
             continue
         group = file.create_group(f"{place}/vars".lstrip("/"))
@@ -97,7 +111,7 @@ def values_in(file: Any, model: Any, skip_mismatch: bool = False) -> Values:
     """What an open HDF5 file holds for all variables of a model and its optimizer."""
     found: Values = {}
     places = []
-    for place, holder, variables in _holders(model):
+    for place, holder, variables in holders(model):
         places.append(f"{place}/vars".lstrip("/"))
         try:
             values = _read_all(file, places[-1], variables)
@@ -121,15 +135,15 @@ def set_all(values: Values) -> None:
 
 def _checked_path(filepath: str | os.PathLike[str]) -> Path:
     path = Path(filepath)
-    if not path.name.endswith(SUFFIX):
+    if not path.name.endswith(SUFFIXES):
         raise ValueError(
-            f"The filename must end in `{SUFFIX}`; whole models are written by "
+            f"The filename must end in `{SUFFIX}` or `{SUFFIXES[1]}`; whole models are written by "
             f"model.save() and read by load_model(). Received: filepath={os.fspath(filepath)}"
         )
     return path
 
 
-def _holders(model: Any) -> Iterator[tuple[str, Any, list[Variable]]]:
+def holders(model: Any) -> Iterator[tuple[str, Any, list[Variable]]]:
     """(place in the file, object, its own variables) for all that a model's file holds."""
     yield from _layers_of("", model, set())
     optimizer = getattr(model, "optimizer", None)

@@ -18,6 +18,7 @@ from cnn_ext.losses.base import LossFunctionWrapper
 from cnn_ext.metrics.reduction import MeanMetricWrapper
 from cnn_ext.plan.lowering import NotPlanned
 from cnn_ext.plan.trained import Head, Rule, Source, TrainedPlan
+from cnn_ext.plan.turns import Turns
 from cnn_ext.training.batches import Rows, in_floatx
 from cnn_ext.training.outputs import aligned_targets
 from cnn_ext.tree import flatten, is_nested, map_structure
@@ -27,7 +28,7 @@ MOST = 8  # plans of one model, for batch sizes and forms of the data; the oldes
 _FLOAT32, _BYTES = np.dtype(np.float32), np.dtype(np.uint8)
 
 
-# --- Losses ----------------------------------------------------------------------------------------
+# --- Losses ------------------------------------------------------------------------------------
 
 
 _KINDS: dict[Any, tuple[str, str | None, dict[str, Any]]] = {
@@ -79,7 +80,7 @@ def _fits(head: Head, y: Any, shape: tuple[int, ...]) -> bool:
     return y.dtype.kind in "iubf" and (own == shape or (*own, 1) == shape)
 
 
-# --- Metrics ---------------------------------------------------------------------------------------
+# --- Metrics -----------------------------------------------------------------------------------
 
 _MATCHES = {
     metrics.sparse_categorical_accuracy: "sparse_softmax",
@@ -100,7 +101,7 @@ def _is_counted(metric: Any, head: Head) -> bool:
     return usual and _MATCHES.get(metric._fn) == head.kind
 
 
-# --- Optimizers ------------------------------------------------------------------------------------
+# --- Optimizers --------------------------------------------------------------------------------
 
 
 def _at(variables: Any, position: int) -> Any:
@@ -153,13 +154,17 @@ def _rule(optimizer: Any) -> Rule | None:
     )
 
 
-# --- Plans -----------------------------------------------------------------------------------------
+# --- Plans -------------------------------------------------------------------------------------
 
 
 class TrainingPlans:
-    """The plans for the training of one model, as it is compiled now."""
+    """The plans for the training of one model, as it is compiled now.
+
+    They share one memory: `turns` is to be held while one is found and makes its step.
+    """
 
     def __init__(self) -> None:
+        self.turns = Turns()
         self._forget()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -190,7 +195,9 @@ class TrainingPlans:
 
     def example(self, model: Any, graph: Any, shapes: Any) -> TrainedPlan:
         """A plan for inputs of these shapes, for who explains it; NotPlanned if there is none."""
-        y_pred = map_structure(lambda y: np.zeros([n or 1 for n in y.shape]), graph.output_structure)
+        y_pred = map_structure(
+            lambda y: np.zeros([n or 1 for n in y.shape]), graph.output_structure
+        )
         parts = model._compile_loss._parts or model._compile_loss._resolved(y_pred, y_pred)
         heads = [_head(part, weighted=False) for part in parts]
         sources = [Source(shape, in_bytes=False) for shape in shapes]
@@ -376,7 +383,8 @@ class Trained:
         rate = float(optimizer.learning_rate)
         if not math.isfinite(rate):
             return None
-        settings, kept = (), 1.0
+        settings: tuple[float, ...] = ()
+        kept = 1.0
         if self._rule is not None:
             settings = _RULES[type(optimizer)][2](optimizer, rate)
             if optimizer.weight_decay is not None:

@@ -201,21 +201,20 @@ class Steps:
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def _train_by_plan(self, data: Any) -> bool:
-        """One step by a plan, if there is one for this batch."""
+        """One step by a plan, if there is one for this batch; the metrics then know of it."""
         graph = self._graph_to_train()
-        if graph is None:
+        batch = data if isinstance(data, Rows) or graph is None else _as_rows(data)
+        if graph is None or batch is None:
             return False
-        batch = data if isinstance(data, Rows) else _as_rows(data)
-        found = None if batch is None else self._training_plans.found(self, graph, batch)
-        if batch is None or found is None:
+        plans = self._training_plans
+        with plans.turns:
+            found = plans.found(self, graph, batch)
+            loss = None if found is None else found.step(self, batch)
+        if found is None or loss is None:
             return False
-        loss = found.step(self, batch)
-        if loss is None:
-            return False
-        if not math.isfinite(loss) and not self._any_loss_will_do:
-            labels_fit = found.labels_fit(self, batch)
-            if not labels_fit:
-                return False
+        if not (self._any_loss_will_do or math.isfinite(loss)):
+            if not found.labels_fit(self, batch):
+                return False  # the layers' way tells which labels do not
             self._check_loss(Tensor(np.float32(loss)), batch.packed()[0])
         self._loss_tracker.update_state(np.float64(loss), sample_weight=len(batch.rows))
         return True
