@@ -12,7 +12,7 @@ import pytest
 
 import cnn_ext as keras
 from cnn_ext import _kernels, layers
-from cnn_ext.autograd import Tensor, no_grad
+from cnn_ext.autograd import Tensor, gradients, no_grad
 from cnn_ext.models.planning import PlanOwner
 from cnn_ext.plan.planned import Planned
 from cnn_ext.tree import flatten
@@ -211,14 +211,14 @@ def test_evaluate_sees_the_logits() -> None:
     assert found[0] > 20  # what clipped probabilities cannot come to
 
 
-def test_recording_and_training_take_no_plan() -> None:
+def test_calls_for_training_take_no_plan() -> None:
     model, x = textbook(), images((28, 28, 1))
-    assert model(x).requires_grad
     with no_grad():
         model(x, training=True)
         assert model._plans is None
+    assert model(x).requires_grad and model._plans is not None
     model.trainable = False
-    assert not model(x).requires_grad and model._plans is not None
+    assert not model(x).requires_grad
     tensor = Tensor(x, requires_grad=True)
     model(tensor).sum().backward()
     assert tensor.grad is not None
@@ -344,3 +344,49 @@ def test_lifetimes_share_memory() -> None:
     values = {step.y.storage for step in found.steps}
     assert found.arena < 0.6 * sum(4 * value.size for value in values)
     assert isinstance(model, PlanOwner)
+
+
+# --- Calls that are recorded -------------------------------------------------------------------
+
+
+def test_gradients_through_a_plan_are_those_of_the_layers() -> None:
+    model, x = settled(textbook()), images((28, 28, 1), 4)
+    inputs = Tensor(x, requires_grad=True)
+    found = model(inputs)
+    wanted = layers.Layer.__call__(model, inputs)
+    assert found.node.primitive is not wanted.node.primitive
+    assert_equal([found.data], [wanted.data])
+    sources = [inputs, *model.trainable_variables]
+    by_plan, by_layers = (
+        gradients(keras.losses.sparse_categorical_crossentropy([1, 2, 3, 4], y).sum(), sources)
+        for y in (found, wanted)
+    )
+    assert_equal(by_plan, by_layers)
+
+
+def test_second_gradients_through_a_plan() -> None:
+    model = keras.Sequential([layers.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(1)])
+    settled(model)
+    x = images((3,), 2)
+
+    def slope(run: Any) -> Any:
+        return keras.grad(lambda x: (keras.grad(lambda x: run(x).sum())(x) ** 2).sum())(x)
+
+    assert_equal([slope(model)], [slope(lambda x: layers.Layer.__call__(model, x))])
+
+
+def test_weights_changed_before_backward_are_an_error() -> None:
+    model, x = settled(textbook()), images((28, 28, 1), 2)
+    total = model(x).sum()
+    model.layers[0].kernel.assign_add(np.ones(model.layers[0].kernel.shape, "float32"))
+    with pytest.raises(RuntimeError, match="assigned to after"):
+        total.backward()
+
+
+def test_outputs_that_depend_on_one_another_are_recorded() -> None:
+    """As one looks at what a class depends on in a feature map."""
+    whole = settled(textbook())
+    model = keras.Model(whole.inputs, [whole.layers[2].output, whole.outputs[0]])
+    maps, classes = model(images((28, 28, 1), 2))
+    (by_maps,) = gradients(classes[:, 3].sum(), [maps])
+    assert by_maps.shape == maps.shape and by_maps.any()

@@ -1,4 +1,4 @@
-"""Calls of a static model outside of training and recording: by a plan, if there is one."""
+"""Calls of a static model outside of training: by a plan, if there is one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from cnn_ext import _kernels
 from cnn_ext.autograd import Tensor, is_recording
 from cnn_ext.layers.base import Layer, called_for_training
 from cnn_ext.models.graph import Graph
+from cnn_ext.models.recomputed import recorded
 from cnn_ext.plan import NotPlanned, Plans
-from cnn_ext.symbolic import any_symbolic
+from cnn_ext.symbolic import KerasTensor, any_symbolic
 from cnn_ext.tree import flatten, pack_sequence_as
 
 _FLOAT32 = np.dtype(np.float32)
@@ -30,28 +31,38 @@ class PlanOwner:
     _plans: Plans | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and self._graph is not None and self._may_plan(args[0], kwargs):
+        if len(args) == 1 and self._graph is not None and _is_in_use(kwargs):
             graph = self._static_graph()
             if graph is not None:
-                outputs = self._by_plan(graph, args[0])
+                run = self._recorded_by_plan if is_recording() else self._by_plan
+                outputs = run(graph, args[0])
                 if outputs is not None:
                     return outputs
         return Layer.__call__(self, *args, **kwargs)  # type: ignore[arg-type]
 
-    def _may_plan(self, inputs: Any, kwargs: dict[str, Any]) -> bool:
-        """Whether the call is outside of training, and of recording where it matters."""
-        if kwargs:
-            if len(kwargs) > 1 or "training" not in kwargs or kwargs["training"]:
-                return False
-            if kwargs["training"] is None and called_for_training():
-                return False
-        elif called_for_training():
-            return False
-        return not is_recording() or self._needs_no_gradient(inputs)
+    def _recorded_by_plan(self, graph: Graph, inputs: Any) -> Any:
+        """The outputs, so that they can be differentiated where that matters; None if no plan.
 
-    def _needs_no_gradient(self, inputs: Any) -> bool:
-        wanted = [x for x in flatten(inputs) if isinstance(x, Tensor) and x.requires_grad]
-        return not wanted and not any(v.requires_grad for v in self.weights)  # type: ignore[attr-defined]
+        Of several outputs one may be differentiated by another: they are left to the layers.
+        """
+        several = len(graph.inputs) > 1 or not isinstance(graph.output_structure, KerasTensor)
+        if several or not isinstance(inputs, np.ndarray | Tensor):
+            weights = self.weights  # type: ignore[attr-defined]
+            wanted = self._wants_gradient(inputs) or any(v.requires_grad for v in weights)
+            return None if wanted else self._by_plan(graph, inputs)
+        output = self._by_plan(graph, inputs)
+        if output is None or self._plans is None:
+            return None
+        weights = [v for v in self._plans.variables if v.requires_grad]
+        if not weights and not self._wants_gradient(inputs):
+            return output
+        return recorded(output, inputs, weights, self._in_use_again)
+
+    def _in_use_again(self, inputs: Any) -> Any:
+        return Layer.__call__(self, inputs, training=False)  # type: ignore[arg-type]
+
+    def _wants_gradient(self, inputs: Any) -> bool:
+        return any(isinstance(x, Tensor) and x.requires_grad for x in flatten(inputs))
 
     def _by_plan(self, graph: Graph, inputs: Any) -> Any:
         """The outputs, or None if there is no plan for these inputs."""
@@ -170,3 +181,10 @@ def _are_fit(graph: Graph, arrays: list[np.ndarray]) -> bool:
             if wanted is not None and wanted != size:
                 return False
     return True
+
+
+def _is_in_use(kwargs: dict[str, Any]) -> bool:
+    """Whether a call with these keywords is outside of training."""
+    if kwargs and (len(kwargs) > 1 or "training" not in kwargs or kwargs["training"]):
+        return False
+    return kwargs.get("training") is False or not called_for_training()

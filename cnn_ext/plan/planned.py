@@ -46,6 +46,7 @@ class Plans:
         self._by_shape: dict[Shapes, Planned | NotPlanned] = {}
         self._packed: dict[Any, Packed] = {}
         self._memory = _kernels.Memory()
+        self.variables: list[Any] = []  # of the model
         self._layers: list[Any] = []
         self._graphs: list[tuple[Any, Any]] = []
         self._changes = -1
@@ -109,6 +110,7 @@ class Plans:
         except (TypeError, ValueError) as error:  # which the eager call will raise and explain
             made = NotPlanned(f"{type(error).__name__}: {error}")
         self._layers, self._graphs = lowering.layers, lowering.graphs
+        self.variables = list(model.weights)
         self._changes = _kernels.total(self._layers, "_changes")
         if isinstance(made, Planned) and os.environ.get("CNN_EXT_VERBOSE", "0") not in ("", "0"):
             print(made.brief(model.name), file=sys.stderr)

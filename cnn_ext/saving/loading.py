@@ -58,8 +58,8 @@ def load_weights(
 
     Args:
         model: a built model.
-        filepath: a `.weights.h5` or `.keras` file, a legacy `.h5` file of weights or a model, or a
-            safetensors file.
+        filepath: a `.weights.h5`, `.keras` or safetensors file, or a legacy `.h5` file of weights
+            or a model.
         skip_mismatch: leave layers whose variables do not match as they are, with a warning; for
             legacy files, variables.
         by_name: for legacy files: read the layers whose names are the model's, and no others.
@@ -77,19 +77,24 @@ def load_weights(
             "data or build(input_shape) it before loading"
         )
     if tensors.is_tensors_file(path):
+        _refuse_by_name(by_name, path)
         tensors.read_tensors(model, path, skip_mismatch)
         return
     source = model_file.weights_of(path) if _begins_with(path, b"PK\x03\x04") else path
     with hdf5.opened(source, str(path)) as file:
         if source is path and legacy.is_legacy(file):
             values = legacy.values_in(file, model, skip_mismatch, by_name)
-        elif by_name is not None:
-            raise hdf5.ModelFileError(
-                f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {path}"
-            )
         else:
+            _refuse_by_name(by_name, path)
             values = weights.values_in(file, model, skip_mismatch)
     weights.set_all(values)
+
+
+def _refuse_by_name(by_name: bool | None, path: Path) -> None:
+    if by_name is not None:
+        raise hdf5.ModelFileError(
+            f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {path}"
+        )
 
 
 def _begins_with(path: Path, signature: bytes) -> bool:
