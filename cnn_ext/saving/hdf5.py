@@ -175,21 +175,25 @@ def _texts(group: Any, name: str) -> list[str] | None:
 
 
 def _check_heaps(file: Any) -> None:
-    """An error for a heap of texts whose parts do not fill it, over which HDF5 loops for ever."""
     if file.id.get_create_plist().get_sizes()[1] != 8:
         raise Mismatch("its sizes are not of 8 bytes, as those of all writers are")
     with open(file.filename, "rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as m:
-        place = m.find(_HEAP)
-        while place >= 0:
-            end = place + int.from_bytes(m[place + 8 : place + 16], "little")
-            part = place + 16
-            while part + 16 <= end:
-                size = int.from_bytes(m[part + 8 : part + 16], "little")
-                is_rest = m[part : part + 2] == b"\0\0"
-                part += size if is_rest else 16 + (size + 7) // 8 * 8
-                if part > end or end > len(m) or (is_rest and size < 16):
-                    raise Mismatch("a heap of texts is damaged")
-            place = m.find(_HEAP, place + 4)
+        check_heaps(m)
+
+
+def check_heaps(content: bytes | mmap.mmap) -> None:
+    """An error for a heap of texts whose parts do not fill it, over which HDF5 loops for ever."""
+    place = content.find(_HEAP)
+    while place >= 0:
+        end = place + int.from_bytes(content[place + 8 : place + 16], "little")
+        part = place + 16
+        while part + 16 <= end:
+            size = int.from_bytes(content[part + 8 : part + 16], "little")
+            is_rest = content[part : part + 2] == b"\0\0"
+            part += size if is_rest else 16 + (size + 7) // 8 * 8
+            if part > end or end > len(content) or (is_rest and size < 16):
+                raise Mismatch("a heap of texts is damaged")
+        place = content.find(_HEAP, place + 4)
 
 
 def _longest_text(file: Any) -> int:
