@@ -154,6 +154,9 @@ def _hdf5(name: str, data: bytes, chance: random.Random, blind: Blind) -> bytes:
     import h5py
     import numpy as np
 
+    from cnn_ext.saving.hdf5 import check_heaps
+
+    check_heaps(data)
     file = io.BytesIO(data)
     with h5py.File(file, "r+") as store:
         found: list[str] = []

@@ -470,8 +470,8 @@ DAMAGE = {  # what is done to a good file, and what is said of it
         changed(lambda f: f.create_dataset("layers/dense_2/vars/0", data=np.zeros((4, 3)))),
         "'layers/dense_2/vars' holds variables that the model has no place for",
     ),
-    "soft link": (replaced(soft_link), "/0' is a link, which is refused"),
-    "external link": (replaced(external_link), "/0' is a link, which is refused"),
+    "soft link": (replaced(soft_link), "'0' is a link, which is refused"),
+    "external link": (replaced(external_link), "'0' is a link, which is refused"),
     "soft link to variables": (
         vars_behind_a_link(h5py.SoftLink("/elsewhere")), "is a link, which is refused",
     ),

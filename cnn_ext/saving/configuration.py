@@ -21,7 +21,12 @@ def parsed(config: bytes, name: str) -> dict[str, Any]:
     """The object that JSON describes; `name` is the JSON's, for errors."""
     if len(config) > MAX_BYTES:
         raise ModelFileError(f"{name} has {len(config)} bytes, more than {MAX_BYTES}")
-    check_depth(config, name)
+    depth = deepest = 0
+    for byte in config.translate(None, _NO_BRACKETS):
+        depth += 1 if byte in b"[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > _MAX_DEPTH:
+        raise ModelFileError(f"{name} is nested deeper than {_MAX_DEPTH} levels")
     try:
         node = json.loads(config)
     except (ValueError, RecursionError) as error:
@@ -29,16 +34,6 @@ def parsed(config: bytes, name: str) -> dict[str, Any]:
     if not isinstance(node, dict):
         raise ModelFileError(f"{name} does not describe a model")
     return node
-
-
-def check_depth(text: bytes, name: str) -> None:
-    """An error for JSON that is nested too deeply."""
-    depth = deepest = 0
-    for byte in text.translate(None, _NO_BRACKETS):
-        depth += 1 if byte in b"[{" else -1
-        deepest = max(deepest, depth)
-    if deepest > _MAX_DEPTH:
-        raise ModelFileError(f"{name} is nested deeper than {_MAX_DEPTH} levels")
 
 
 def model_of(

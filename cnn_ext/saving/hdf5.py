@@ -20,6 +20,7 @@ from cnn_ext import budget
 from cnn_ext.autograd import Variable
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HEAP = b"GCOL\1\0\0\0"  # what a heap of texts of any length begins with
 _MAX_DEPTH = 100  # of groups in groups
 _MAX_NAME = 4096  # characters
 
@@ -160,6 +161,8 @@ def _texts(group: Any, name: str) -> list[str] | None:
         raise Mismatch(f"attribute '{name}' of {attribute.dtype}{list(shape)} holds no text")
     size = group.file.id.get_filesize()
     limit, taken = size, attribute.get_storage_size()
+    if kind.length is None:
+        _check_heaps(group.file)
     if kind.length is None and taken <= size:  # each is a reference, and all may be to one text
         limit, taken = budget.PASSING, math.prod(shape) * size
         if taken > limit:
@@ -169,6 +172,28 @@ def _texts(group: Any, name: str) -> list[str] | None:
     found = group.attrs[name]
     flat = found.tolist() if isinstance(found, np.ndarray) else [found]
     return [item.decode("utf8") if isinstance(item, bytes) else str(item) for item in flat]
+
+
+def _check_heaps(file: Any) -> None:
+    if file.id.get_create_plist().get_sizes()[1] != 8:
+        raise Mismatch("its sizes are not of 8 bytes, as those of all writers are")
+    with open(file.filename, "rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as m:
+        check_heaps(m)
+
+
+def check_heaps(content: bytes | mmap.mmap) -> None:
+    """An error for a heap of texts whose parts do not fill it, over which HDF5 loops for ever."""
+    place = content.find(_HEAP)
+    while place >= 0:
+        end = place + int.from_bytes(content[place + 8 : place + 16], "little")
+        part = place + 16
+        while part + 16 <= end:
+            size = int.from_bytes(content[part + 8 : part + 16], "little")
+            is_rest = content[part : part + 2] == b"\0\0"
+            part += size if is_rest else 16 + (size + 7) // 8 * 8
+            if part > end or end > len(content) or (is_rest and size < 16):
+                raise Mismatch("a heap of texts is damaged")
+        place = content.find(_HEAP, place + 4)
 
 
 def _longest_text(file: Any) -> int:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from cnn_ext.saving.configuration import check_depth
-from cnn_ext.saving.hdf5 import ModelFileError, dataset, opened
+from cnn_ext.saving import hdf5
+from cnn_ext.saving.configuration import parsed
+from cnn_ext.saving.hdf5 import ModelFileError
 from cnn_ext.saving.weights import set_all, values_in, write_hdf5, write_weights
 
 _GROUP = "training"
@@ -48,8 +49,8 @@ def load_training(model: Any, path: str | os.PathLike[str]) -> dict[str, Any] | 
 
     Raises a ModelFileError, before anything is changed, if the file cannot be used.
     """
-    state = _read_state(Path(path))
-    with opened(path, str(path)) as file:
+    with hdf5.opened(path, str(path)) as file:
+        state = _state_in(file, os.path.getsize(path))
         values = values_in(file, model)
     set_all(values)
     return state
@@ -72,34 +73,30 @@ def plain_bytes(value: Any) -> bytes:
     return b"".join([f"{text}{shapes}".encode(), *(array.tobytes() for array in arrays)])
 
 
-def _read_state(path: Path) -> dict[str, Any] | None:
-    import h5py
-
-    size = path.stat().st_size
+def _state_in(file: Any, size: int) -> dict[str, Any] | None:
+    if _GROUP not in file:
+        return None
     try:
-        with h5py.File(path, "r") as file:
-            if _GROUP not in file:
-                return None
-            text = _array(file, "state", size).tobytes()
-            check_depth(text, _GROUP)
-            state = _decoded(json.loads(text), file, size)
+        text = _array(file, "state", size).tobytes()
+        state = _decoded(parsed(text, f"{_GROUP}/state"), file, size)
+    except hdf5.Mismatch:
+        raise
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
-    except Exception as error:  # whatever HDF5 and the decoder make of a damaged file
-        raise ModelFileError(f"{path} holds no state of a training: {error}") from None
+        raise hdf5.Mismatch(str(error)) from None
+    except Exception as error:  # whatever the decoder makes of other JSON
+        raise hdf5.Mismatch(f"'{_GROUP}' holds no state of a training: {error}") from None
     if not isinstance(state, dict):
-        raise ModelFileError(f"{path} holds no state of a training")
+        raise hdf5.Mismatch(f"'{_GROUP}' holds no state of a training")
     return state
 
 
 def _array(file: Any, name: str, size: int) -> np.ndarray:
-    where = f"{_GROUP}/{name}"
-    found = dataset(file, where, f"'{where}'")
-    stored = found.id.get_storage_size()
-    plain = found.dtype.kind in _KINDS and found.chunks is None
-    if not plain or not stored == found.nbytes <= size:
-        raise ModelFileError(f"'{where}' does not hold the numbers that it declares")
-    return found[()]
+    dataset = hdf5.dataset(file, f"{_GROUP}/{name}", f"'{_GROUP}/{name}'")
+    stored = dataset.id.get_storage_size()
+    plain = dataset.dtype.kind in _KINDS and dataset.chunks is None
+    if not plain or not stored == dataset.nbytes <= size:
+        raise hdf5.Mismatch(f"'{_GROUP}/{name}' does not hold the numbers that it declares")
+    return dataset[()]
 
 
 def _is_bool(value: np.ndarray) -> bool:
