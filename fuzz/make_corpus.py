@@ -16,11 +16,11 @@ from typing import Any
 
 import h5py
 import numpy as np
+from fuzzed import FOLDER, IMAGES, LABELS, small_model
 
 import cnn_ext
 from cnn_ext import callbacks, layers
 from cnn_ext.naming import clear_session
-from targets import FOLDER, IMAGES, LABELS, small_model
 
 
 def branched() -> Any:

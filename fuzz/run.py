@@ -14,7 +14,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["cnn_ext", "zipfile", "tarfile", "gzip", "json", "h5py"]):
-    import targets
+    import fuzzed as targets
 
 import mutate
 

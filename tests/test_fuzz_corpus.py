@@ -22,7 +22,7 @@ def fuzz():
     """The modules of the folder `fuzz`."""
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(str(FUZZ))
-        targets, mutate = (importlib.import_module(name) for name in ("targets", "mutate"))
+        targets, mutate = (importlib.import_module(name) for name in ("fuzzed", "mutate"))
         yield targets, mutate
     shutil.rmtree(targets.FOLDER)
 
@@ -86,7 +86,7 @@ def test_a_reader_that_breaks_is_noticed(fuzz, monkeypatch):
 MEASURED = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
-import targets
+import fuzzed as targets
 targets.try_on("keras", open(sys.argv[2], "rb").read())  # whatever is imported, is
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[3:]:
