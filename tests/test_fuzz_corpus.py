@@ -95,12 +95,13 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 
 
-def test_memory_for_files_of_strangers():
+def test_memory_for_files_of_strangers(tmp_path):
     """The promise of the README, in a process of its own."""
     paths = [str(p) for p in inputs()]
     good = next(path for path in paths if path.endswith("keras/branched"))
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, str(FUZZ), good, *paths],
-        env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, check=True,
+        env={"PYTHONPATH": ":".join(sys.path)}, cwd=tmp_path, capture_output=True, text=True,
+        check=True,
     )  # fmt: skip
     assert int(done.stdout) < 2**28 + 10 * max(Path(p).stat().st_size for p in paths)
