@@ -568,54 +568,44 @@ cdef int run_update(Step* s, void** v, float* scratch) except -1 nogil:
 
 _UPDATES = {"sgd": SGD_UPDATE, "rmsprop": RMSPROP_UPDATE, "adam": ADAM_UPDATE}
 
-
-cdef step_function step_for(str kind, str kernel) except NULL:
-    if kind == "conv":
-        return run_conv_winograd if kernel == "winograd" else run_conv
-    if kind == "conv_input":
-        if kernel == "winograd":
-            return run_conv_input_winograd
-        return run_conv_input_scatter if kernel == "scatter" else run_conv_input
-    if kind == "conv_weight":
-        return run_conv_weight_winograd if kernel == "winograd" else run_conv_weight
-    if kind == "gather":
-        return run_gather
-    if kind == "sparse_input":
-        return run_sparse_input
-    if kind == "sparse_weight":
-        return run_sparse_weight
-    if kind == "pooled_weight":
-        return run_pooled_weight
-    if kind == "spread":
-        return run_spread
-    if kind == "gemm":
-        return run_gemm
-    if kind == "gemm_input":
-        return run_gemm_input
-    if kind == "gemm_weight":
-        return run_gemm_weight
-    if kind in ("max_pool", "average_pool", "max_pool_backward", "average_pool_backward"):
-        return run_pool
-    if kind == "finish":
-        return run_finish_step
-    if kind == "finish_backward":
-        return run_finish_backward
-    if kind == "normalize":
-        return run_normalize
-    if kind == "normalize_backward":
-        return run_normalize_backward
-    if kind == "dropout":
-        return run_dropout
-    if kind == "dropout_backward":
-        return run_dropout_backward
-    if kind in _LOSS_NUMBERS:
-        return run_loss
-    raise ValueError(f"there is no step of training called so. Received: {kind!r}")
-
-
 _POOL_OPS = {"max_pool": MAX_POOL, "average_pool": AVERAGE_POOL,
              "max_pool_backward": MAX_POOL_BACKWARD,
              "average_pool_backward": AVERAGE_POOL_BACKWARD}
+
+# The functions of steps, by kind and by the kernel that serves it, as numbers that a dict can hold.
+_STEPS = {
+    ("gather", "direct"): <size_t> run_gather,
+    ("conv", "direct"): <size_t> run_conv,
+    ("conv", "winograd"): <size_t> run_conv_winograd,
+    ("conv_input", "direct"): <size_t> run_conv_input,
+    ("conv_input", "winograd"): <size_t> run_conv_input_winograd,
+    ("conv_input", "scatter"): <size_t> run_conv_input_scatter,
+    ("conv_weight", "direct"): <size_t> run_conv_weight,
+    ("conv_weight", "winograd"): <size_t> run_conv_weight_winograd,
+    ("pooled_weight", "direct"): <size_t> run_pooled_weight,
+    ("sparse_input", "direct"): <size_t> run_sparse_input,
+    ("sparse_weight", "direct"): <size_t> run_sparse_weight,
+    ("spread", "direct"): <size_t> run_spread,
+    ("gemm", "direct"): <size_t> run_gemm,
+    ("gemm_input", "direct"): <size_t> run_gemm_input,
+    ("gemm_weight", "direct"): <size_t> run_gemm_weight,
+    ("finish", "direct"): <size_t> run_finish_step,
+    ("finish_backward", "direct"): <size_t> run_finish_backward,
+    ("normalize", "direct"): <size_t> run_normalize,
+    ("normalize_backward", "direct"): <size_t> run_normalize_backward,
+    ("dropout", "direct"): <size_t> run_dropout,
+    ("dropout_backward", "direct"): <size_t> run_dropout_backward,
+    **{(pool, "direct"): <size_t> run_pool for pool in _POOL_OPS},
+    **{(loss, "direct"): <size_t> run_loss for loss in _LOSS_NUMBERS},
+}
+
+
+cdef step_function step_for(str kind, str kernel) except NULL:
+    if (kind, kernel) not in _STEPS:
+        raise ValueError(
+            f"there is no step of training called so. Received: {kind!r} by {kernel!r}"
+        )
+    return <step_function> <size_t> _STEPS[kind, kernel]
 
 
 cdef class TrainingPlan(Plan):

@@ -169,8 +169,14 @@ class Model(PlanOwner, GraphOwner, Trainer, Layer):
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Any:
         """A model from what `get_config` returned, with new weights."""
-        if {"layers", "input_layers", "output_layers"} <= config.keys():
+        needed = {"layers", "input_layers", "output_layers"}
+        if needed <= config.keys():
             return functional_from_config(cls, config, custom_objects)
+        if cls in (Model, Functional):
+            raise ValueError(
+                f"the configuration of a functional model needs {sorted(needed)}. "
+                f"Received: {sorted(map(str, config))}"
+            )
         if cls.get_config is Model.get_config:
             return cls._from_arguments(config)
         return super().from_config(config)

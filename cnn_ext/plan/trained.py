@@ -82,7 +82,7 @@ class TrainedPlan:
         shown: list[int], weights: list[Any], rule: Rule | None, memory: Any,
     ) -> None:  # fmt: skip
         self._place_gradients(weights)
-        self._lowering = low = Lowering(training=True)
+        low = Lowering(training=True)
         inputs = [Value(source.shape) for source in sources]
         outputs = low.graph(model, graph, inputs)
         steps = list(low.steps)

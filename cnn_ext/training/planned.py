@@ -1,4 +1,4 @@
-"""Steps of training by plans: which losses, metrics and optimizers they know, and the batches.
+"""Steps of training by plans: one is found for a batch, made if there is none, and run.
 
 A plan computes what `Steps.train_step` computes, in one call of the compiled part. What it does not
 know (a loss of one's own, a layer without a step, clipped gradients) leaves the step, or what
@@ -8,18 +8,16 @@ follows the gradients, to the way of the layers; nothing else changes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from cnn_ext import _kernels, losses, metrics, optimizers
-from cnn_ext.losses.base import LossFunctionWrapper
-from cnn_ext.metrics.reduction import MeanMetricWrapper
+from cnn_ext import _kernels
 from cnn_ext.plan.lowering import NotPlanned
-from cnn_ext.plan.trained import Head, Rule, Source, TrainedPlan
+from cnn_ext.plan.trained import Head, Source, TrainedPlan
 from cnn_ext.plan.turns import Turns
 from cnn_ext.training.batches import Rows, in_floatx
+from cnn_ext.training.matching import head_of, is_counted, rule_of, targets_fit
 from cnn_ext.training.outputs import aligned_targets
 from cnn_ext.tree import flatten, is_nested, map_structure
 
@@ -28,139 +26,10 @@ MOST = 8  # plans of one model, for batch sizes and forms of the data; the oldes
 _FLOAT32, _BYTES = np.dtype(np.float32), np.dtype(np.uint8)
 
 
-# --- Losses ------------------------------------------------------------------------------------
-
-
-_KINDS: dict[Any, tuple[str, str | None, dict[str, Any]]] = {
-    losses.sparse_categorical_crossentropy: (
-        "sparse_softmax", "softmax", {"ignore_class": None, "axis": -1},
-    ),
-    losses.categorical_crossentropy: (
-        "dense_softmax", "softmax", {"label_smoothing": 0.0, "axis": -1},
-    ),
-    losses.binary_crossentropy: (
-        "binary_sigmoid", "sigmoid", {"label_smoothing": 0.0, "axis": -1},
-    ),
-    losses.mean_squared_error: ("squared_error", None, {}),
-    losses.mean_absolute_error: ("absolute_error", None, {}),
-}  # fmt: skip
-
-
-def _head(part: Any, weighted: bool) -> Head:
-    """The loss of a part of CompiledLoss, as the compiled part knows it."""
-    loss = part.loss
-    usual = isinstance(loss, LossFunctionWrapper) and type(loss).__module__.startswith("cnn_ext.")
-    known = _KINDS.get(loss.fn) if usual and loss._given_dtype is None else None
-    if known is None:
-        raise NotPlanned(f"there is no step for the loss {loss.name}")
-    kind, activation, needed = known
-    given = dict(loss._fn_kwargs)
-    if given.pop("from_logits", False):
-        activation = None
-    if any(given.get(name, value) != value for name, value in needed.items()):
-        raise NotPlanned(f"there is no step for the loss {loss.name} with {given}")
-    if loss.reduction not in ("sum_over_batch_size", "sum", "mean"):
-        raise NotPlanned(f"there is no step for losses reduced to {loss.reduction}")
-    factor = 1.0 if part.weight is None else float(part.weight)
-    summed = loss.reduction == "sum"
-    return Head(part.output, kind, activation, weighted,
-                lambda count: factor if summed else factor / count)  # fmt: skip
-
-
-def _fits(head: Head, y: Any, shape: tuple[int, ...]) -> bool:
-    """Whether targets are those of an output of this shape, batches apart.
-
-    Labels may have a last axis of one element; numbers may lack one.
-    """
-    if y is None:
-        return False
-    own = y.shape[1:]
-    if head.kind == "sparse_softmax":
-        return y.dtype.kind in "iub" and own in (shape[:-1], (*shape[:-1], 1))
-    return y.dtype.kind in "iubf" and (own == shape or (*own, 1) == shape)
-
-
-# --- Metrics -----------------------------------------------------------------------------------
-
-_MATCHES = {
-    metrics.sparse_categorical_accuracy: "sparse_softmax",
-    metrics.categorical_accuracy: "dense_softmax",
-    metrics.binary_accuracy: "binary_sigmoid",
-}
-
-
-def _is_counted(metric: Any, head: Head) -> bool:
-    """Whether the loss counts what the metric means."""
-    if not isinstance(metric, MeanMetricWrapper):
-        return False
-    if type(metric).update_state is not MeanMetricWrapper.update_state:
-        return False
-    if head.kind == "binary_sigmoid" and head.activation is None:  # it compares logits with 0.5
-        return False
-    usual = metric._fn_kwargs.get("threshold", 0.5) == 0.5
-    return usual and _MATCHES.get(metric._fn) == head.kind
-
-
-# --- Optimizers --------------------------------------------------------------------------------
-
-
-def _at(variables: Any, position: int) -> Any:
-    return variables[position] if variables else None
-
-
-def _sgd(o: Any, i: int) -> tuple[Any, ...]:
-    return (_at(o.momentums, i),)
-
-
-def _rmsprop(o: Any, i: int) -> tuple[Any, ...]:
-    return o._velocities[i], _at(o._momentums, i), _at(o._average_gradients, i)
-
-
-def _adam(o: Any, i: int) -> tuple[Any, ...]:
-    return o._momentums[i], o._velocities[i], o._velocity_hats[i] if o.amsgrad else None
-
-
-def _adam_settings(o: Any, rate: float) -> tuple[float, ...]:
-    step = int(o._iterations.data) + 1
-    alpha = rate * math.sqrt(1 - o.beta_2**step) / (1 - o.beta_1**step)
-    return alpha, o.beta_1, o.beta_2, o.epsilon
-
-
-_RULES: dict[type, tuple[str, Callable[..., Any], Callable[..., tuple[float, ...]]]] = {
-    optimizers.SGD: ("sgd", _sgd, lambda o, rate: (rate, o.momentum, o.nesterov, 0)),
-    optimizers.RMSprop: (
-        "rmsprop", _rmsprop, lambda o, rate: (rate, o.rho, o.momentum, o.epsilon),
-    ),
-    optimizers.Adam: ("adam", _adam, _adam_settings),
-    optimizers.AdamW: ("adam", _adam, _adam_settings),
-}  # fmt: skip
-
-
-def _rule(optimizer: Any) -> Rule | None:
-    """How the compiled part moves the weights; None if the optimizer does more than that."""
-    known = _RULES.get(type(optimizer))
-    more = (
-        optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm, optimizer.use_ema,
-        optimizer.gradient_accumulation_steps, optimizer.loss_scale_factor is not None,
-    )  # fmt: skip
-    if known is None or any(more):
-        return None
-    kind, slots, _ = known
-    decays = optimizer.weight_decay is not None
-    return Rule(
-        kind,
-        lambda v: slots(optimizer, optimizer._get_variable_index(v)),
-        lambda v: decays and optimizer._use_weight_decay(v),
-    )
-
-
-# --- Plans -------------------------------------------------------------------------------------
-
-
 class TrainingPlans:
     """The plans for the training of one model, as it is compiled now.
 
-    They share one memory: `turns` is to be held while one is found and makes its step.
+    They share one memory: `turns` is held by whoever trains.
     """
 
     def __init__(self) -> None:
@@ -199,10 +68,10 @@ class TrainingPlans:
             lambda y: np.zeros([n or 1 for n in y.shape]), graph.output_structure
         )
         parts = model._compile_loss._parts or model._compile_loss._resolved(y_pred, y_pred)
-        heads = [_head(part, weighted=False) for part in parts]
+        heads = [head_of(part, weighted=False) for part in parts]
         sources = [Source(shape, in_bytes=False) for shape in shapes]
-        weights = _weights_of(model)
-        rule = _rule(model._known_optimizer)
+        weights = _moved_weights(model)
+        rule = rule_of(model._known_optimizer)
         return TrainedPlan(model, graph, sources, heads, [], weights, rule, _kernels.Memory())
 
     def _made(self, model: Any, graph: Any, batch: Rows) -> Trained | NotPlanned:
@@ -260,7 +129,7 @@ def _form(batch: Rows) -> Any:
     )
 
 
-def _weights_of(model: Any) -> list[Any]:
+def _moved_weights(model: Any) -> list[Any]:
     """The weights that move, known to the optimizer."""
     weights = list(model.trainable_variables)
     if any(v.regularizer is not None for v in weights) or model.losses:
@@ -302,7 +171,7 @@ class Trained:
             for shape, x in zip(shapes, xs, strict=True)
         ]
         weighted = batch.sample_weight is not None
-        self._heads = [_head(part, weighted) for part in parts]
+        self._heads = [head_of(part, weighted) for part in parts]
         self._factors = [1.0 if part.weight is None else float(part.weight) for part in parts]
         self._watches = compiled._watches if compiled is not None else []
         self._counted = [self._head_of(watch) for watch in self._watches]
@@ -310,9 +179,9 @@ class Trained:
             watch.output
             for watch, head in zip(self._watches, self._counted, strict=True) if head is None
         })  # fmt: skip
-        self._weights = _weights_of(model)
+        self._weights = _moved_weights(model)
         self._optimizer = model._known_optimizer
-        self._rule = _rule(self._optimizer)
+        self._rule = rule_of(self._optimizer)
         self._constrained = [v for v in self._weights if v.constraint is not None]
         self._all_rows = np.arange(count)
         self.plan = TrainedPlan(
@@ -323,7 +192,7 @@ class Trained:
     def _head_of(self, watch: Any) -> int | None:
         """The loss that counts what a metric means."""
         for number, head in enumerate(self._heads):
-            if head.output == watch.output and _is_counted(watch.metric, head):
+            if head.output == watch.output and is_counted(watch.metric, head):
                 return number
         return None
 
@@ -347,16 +216,16 @@ class Trained:
         count = len(batch.rows)
         for head, y in zip(self._heads, self._by_output(model, batch.y), strict=True):
             shape = tuple(self._graph.outputs[head.output].shape[1:])
-            if None in shape or not _fits(head, y, shape):
+            if None in shape or not targets_fit(head, y, shape):
                 raise NotPlanned(f"the targets of output {head.output} have another form")
         if batch.sample_weight is not None:
-            weights = self._weights_of(model, batch)
+            weights = self._sample_weights(model, batch)
             if any(w is None or w.size != count for w in weights) or any(
                 size != count for size in self.plan.sizes
             ):
                 raise NotPlanned("there is not one weight for each sample's loss")
 
-    def _weights_of(self, model: Any, batch: Rows) -> list[Any]:
+    def _sample_weights(self, model: Any, batch: Rows) -> list[Any]:
         if batch.sample_weight is None:
             return []
         if is_nested(batch.sample_weight):
@@ -378,7 +247,7 @@ class Trained:
             rows = self._all_rows
         ys = self._by_output(model, batch.y)
         targets = [_as_target(head, y, batch.rows) for head, y in zip(self._heads, ys, strict=True)]
-        weights = self._weights_of(model, batch)
+        weights = self._sample_weights(model, batch)
         optimizer = self._optimizer
         rate = float(optimizer.learning_rate)
         if not math.isfinite(rate):
@@ -386,7 +255,7 @@ class Trained:
         settings: tuple[float, ...] = ()
         kept = 1.0
         if self._rule is not None:
-            settings = _RULES[type(optimizer)][2](optimizer, rate)
+            settings = optimizer.update_settings(rate)
             if optimizer.weight_decay is not None:
                 kept = 1 - optimizer.weight_decay * rate
         any_loss = model._any_loss_will_do

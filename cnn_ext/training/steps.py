@@ -178,10 +178,15 @@ class Steps:
         """Predict, compare, step on one batch, packed as (x, y, sample_weight) or less of it.
 
         Returns the logs. Raises FloatingPointError before the weights change if the loss is not
-        finite.
+        finite. Threads that train one model take turns.
         """
         if not is_recording():
             raise RuntimeError("training inside no_grad() is impossible: no gradients are recorded")
+        self._check_compiled("train_step()")
+        with self._training_plans.turns:
+            return self._trained_on(data)
+
+    def _trained_on(self, data: Any) -> dict[str, Any]:
         if self._train_by_plan(data):
             return self.get_metrics_result()
         if isinstance(data, Rows):
@@ -206,10 +211,8 @@ class Steps:
         batch = data if isinstance(data, Rows) or graph is None else _as_rows(data)
         if graph is None or batch is None:
             return False
-        plans = self._training_plans
-        with plans.turns:
-            found = plans.found(self, graph, batch)
-            loss = None if found is None else found.step(self, batch)
+        found = self._training_plans.found(self, graph, batch)
+        loss = None if found is None else found.step(self, batch)
         if found is None or loss is None:
             return False
         if not (self._any_loss_will_do or math.isfinite(loss)):

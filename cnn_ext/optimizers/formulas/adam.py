@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from cnn_ext import _kernels
 from cnn_ext.autograd import Variable
-from cnn_ext.optimizers.base import Optimizer
+from cnn_ext.optimizers.compiled import Compiled
 
 
-class Adam(Optimizer):
+class Adam(Compiled):
     """Steps from running means of gradients and their squares (`keras.optimizers.Adam`).
 
     Args:
@@ -28,6 +27,7 @@ class Adam(Optimizer):
     0.999
     """
 
+    formula = "adam"
     hyperparameters = ("beta_1", "beta_2", "epsilon", "amsgrad")
 
     def __init__(
@@ -67,24 +67,18 @@ class Adam(Optimizer):
         self._momentums, self._velocities = self.add_optimizer_variables(
             weights, ["momentum", "velocity"]
         )
+        self._velocity_hats: list[Variable] = []
         if self.amsgrad:
             self._velocity_hats = self.add_optimizer_variables(weights, "velocity_hat")
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        index = self._get_variable_index(variable)
+    def update_slots(self, variable: Variable) -> tuple[Variable | None, ...]:
+        kept = self._momentums, self._velocities, self._velocity_hats
+        return tuple(self._slot(slots, variable) for slots in kept)
+
+    def update_settings(self, learning_rate: float) -> tuple[float, ...]:
         step = int(self.iterations) + 1
-        alpha = float(learning_rate) * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
-        _kernels.adam_update(
-            variable.data,
-            gradient,
-            self._momentums[index].data,
-            self._velocities[index].data,
-            self._velocity_hats[index].data if self.amsgrad else None,
-            alpha,
-            self.beta_1,
-            self.beta_2,
-            self.epsilon,
-        )
+        corrected = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        return corrected, self.beta_1, self.beta_2, self.epsilon
 
 
 class AdamW(Adam):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cnn_ext import _kernels
 from cnn_ext.autograd import Variable
-from cnn_ext.optimizers.base import Optimizer
+from cnn_ext.optimizers.compiled import Compiled
 
 
-class RMSprop(Optimizer):
+class RMSprop(Compiled):
     """Steps divided by a running root mean square of gradients (`keras.optimizers.RMSprop`).
 
     Args:
@@ -27,6 +26,7 @@ class RMSprop(Optimizer):
     0.9
     """
 
+    formula = "rmsprop"
     hyperparameters = ("rho", "momentum", "epsilon", "centered")
 
     def __init__(
@@ -71,16 +71,9 @@ class RMSprop(Optimizer):
         if self.centered:
             self._average_gradients = self.add_optimizer_variables(weights, "average_gradient")
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        index = self._get_variable_index(variable)
-        _kernels.rmsprop_update(
-            variable.data,
-            gradient,
-            self._velocities[index].data,
-            self._momentums[index].data if self.momentum > 0 else None,
-            self._average_gradients[index].data if self.centered else None,
-            float(learning_rate),
-            self.rho,
-            self.momentum,
-            self.epsilon,
-        )
+    def update_slots(self, variable: Variable) -> tuple[Variable | None, ...]:
+        kept = self._velocities, self._momentums, self._average_gradients
+        return tuple(self._slot(slots, variable) for slots in kept)
+
+    def update_settings(self, learning_rate: float) -> tuple[float, ...]:
+        return learning_rate, self.rho, self.momentum, self.epsilon

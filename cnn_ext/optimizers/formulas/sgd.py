@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cnn_ext import _kernels
 from cnn_ext.autograd import Variable
-from cnn_ext.optimizers.base import Optimizer
+from cnn_ext.optimizers.compiled import Compiled
 
 
-class SGD(Optimizer):
+class SGD(Compiled):
     """Gradient descent, with momentum if asked (`keras.optimizers.SGD`).
 
     Args:
@@ -23,6 +22,7 @@ class SGD(Optimizer):
     0.0
     """
 
+    formula = "sgd"
     hyperparameters = ("momentum", "nesterov")
 
     def __init__(
@@ -61,8 +61,8 @@ class SGD(Optimizer):
         if self.momentum:
             self.momentums = self.add_optimizer_variables(weights, "momentum")
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        m = self.momentums[self._get_variable_index(variable)].data if self.momentum else None
-        _kernels.sgd_update(
-            variable.data, gradient, m, float(learning_rate), self.momentum, self.nesterov
-        )
+    def update_slots(self, variable: Variable) -> tuple[Variable | None, ...]:
+        return (self._slot(self.momentums, variable),)
+
+    def update_settings(self, learning_rate: float) -> tuple[float, ...]:
+        return learning_rate, self.momentum, self.nesterov
