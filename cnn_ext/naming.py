@@ -7,6 +7,7 @@ import gc
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 _used: Counter[str] = Counter()
 
@@ -32,6 +33,16 @@ def numbered(prefix: str, used: Counter[str]) -> str:
     count = used[prefix]
     used[prefix] += 1
     return f"{prefix}_{count}" if count else prefix
+
+
+def checked_name(name: Any) -> str | None:
+    """A name that a layer, an operation or a model was given, or an error."""
+    if name is not None and (not isinstance(name, str) or "/" in name):
+        raise ValueError(
+            "Argument `name` must be a string and cannot contain character `/`. "
+            f"Received: name={name} (of type {type(name)})"
+        )
+    return name
 
 
 def get_uid(prefix: str = "") -> int:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_ext import budget
-from cnn_ext.naming import auto_name
+from cnn_ext.naming import auto_name, checked_name
 from cnn_ext.tree import flatten, map_structure
 
 Shape = tuple[int | None, ...]
@@ -226,7 +226,7 @@ class FunctionCall(Operation):
     ) -> None:
         self.function = function
         self.static = static
-        self.name = name or auto_name(function.__name__.lstrip("_"))
+        self.name = checked_name(name) or auto_name(function.__name__.lstrip("_"))
         self._inbound_nodes = []
 
     def __call__(self, *args: Any) -> Any:

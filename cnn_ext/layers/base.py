@@ -15,7 +15,7 @@ from cnn_ext.autograd import Tensor, as_array, no_grad
 from cnn_ext.layers.input_spec import check_input_spec
 from cnn_ext.layers.shapes import as_shapes, map_shapes, without_batch
 from cnn_ext.layers.state import Stateful
-from cnn_ext.naming import auto_name
+from cnn_ext.naming import auto_name, checked_name
 from cnn_ext.symbolic import KerasTensor, Node, Operation, Shape, any_symbolic, probe
 from cnn_ext.tree import flatten, map_structure
 
@@ -112,7 +112,7 @@ class Layer(Stateful, Operation):
             )
         self._start(trainable)
         self._inbound_nodes: list[Node] = []
-        self.name = _checked_name(name) or auto_name(type(self).__name__)
+        self.name = checked_name(name) or auto_name(type(self).__name__)
         self.dtype = config.float_dtype(dtype)
         self.autocast = autocast
         self.built = self.built_at_once
@@ -378,12 +378,3 @@ def _check_not_a_layer(value: Any) -> None:
 def _takes_keywords(cls: type) -> bool:
     parameters = inspect.signature(cls).parameters.values()
     return any(p.kind is p.VAR_KEYWORD for p in parameters)
-
-
-def _checked_name(name: Any) -> str | None:
-    if name is not None and (not isinstance(name, str) or "/" in name):
-        raise ValueError(
-            "Argument `name` must be a string and cannot contain character `/`. "
-            f"Received: name={name} (of type {type(name)})"
-        )
-    return name
