@@ -21,9 +21,10 @@ typedef struct {
 } tap_run;
 
 /* The part of a pooling window that lies inside the image, and where it starts:
- * tap (i, j) of it is at x[i * x_row + j * x_pixel] and has the number first + i * kw + j. */
+ * tap (i, j) of it is at x[i * x_row + j * x_pixel] and has the number first + i * kw + j. There
+ * are `count` such windows in a row, x_step apart; their output pixels are y_step apart. */
 typedef struct {
-    ptrdiff_t rows, cols, x_row, x_pixel, channels;
+    ptrdiff_t rows, cols, x_row, x_pixel, channels, count, x_step, y_step;
     int32_t first, kw;
 } pool_window;
 
@@ -131,11 +132,11 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
     /* y[i] += the sum of x[offset[t] + i] over t < count, for i < length, a multiple of lanes. */ \
     typedef void (*sum_shifted_##SUFFIX)(const REAL *x, const ptrdiff_t *offset, ptrdiff_t count,  \
                                          REAL *y, ptrdiff_t length);                               \
-    /* One output pixel, with window->channels values at y and at argmax. The forward and gather   \
+    /* Output pixels, each with window->channels values at y and at argmax. The forward and gather \
      * kernels read x and write y; the backward kernels read y, a gradient, and add to x. */       \
-    typedef void (*pool_pixel_##SUFFIX)(REAL * x, REAL * y, int32_t *argmax,                       \
-                                        const pool_window *window);                                \
-    /* One output pixel of a max-pool over ReLU(x + bias), and the tap of each maximum. */         \
+    typedef void (*pool_pixels_##SUFFIX)(REAL * x, REAL * y, int32_t *argmax,                      \
+                                         const pool_window *window);                               \
+    /* Output pixels of a max-pool over ReLU(x + bias), and the tap of each maximum. */            \
     typedef void (*relu_pool_##SUFFIX)(const REAL *x, const REAL *bias, const pool_window *window, \
                                        REAL *y, uint8_t *code);                                    \
     /* y[p][c] of `pixels` pixels from channel `first` on, x_pixel and y_pixel apart; other, NULL  \
@@ -143,7 +144,7 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
     typedef void (*finish_##SUFFIX)(const finish_arguments *f, const REAL *x, ptrdiff_t x_pixel,   \
                                     const REAL *other, REAL *y, ptrdiff_t y_pixel,                 \
                                     ptrdiff_t pixels, ptrdiff_t first, ptrdiff_t channels);        \
-    /* One pixel y of a max-pool over a finish of x without scale and other. */                    \
+    /* Pixels y of a max-pool over a finish of x without scale and other. */                       \
     typedef void (*max_finish_##SUFFIX)(const finish_arguments *f, const REAL *x,                  \
                                         const pool_window *window, REAL *y, ptrdiff_t first);      \
     /* The gradient of relu_pool: each g to the pixel of x that code names, zero to the window's   \
@@ -198,7 +199,7 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
         winograd_row_##SUFFIX winograd_grad_row;                                                   \
         winograd_grad_weight_##SUFFIX winograd_grad_weight;                                        \
         pass_function passes[PASS_OPS];                                                            \
-        pool_pixel_##SUFFIX pool[POOL_OPS];                                                        \
+        pool_pixels_##SUFFIX pool[POOL_OPS];                                                       \
     } micro_##SUFFIX;
 
 MICRO_KERNELS(float, f32)

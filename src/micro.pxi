@@ -11,7 +11,7 @@ cdef extern from "micro.h" nogil:
         Py_ssize_t offset, length
 
     ctypedef struct pool_window:
-        Py_ssize_t rows, cols, x_row, x_pixel, channels
+        Py_ssize_t rows, cols, x_row, x_pixel, channels, count, x_step, y_step
         int32_t first, kw
 
     enum:
@@ -135,7 +135,7 @@ cdef extern from "micro.h" nogil:
     ctypedef void (*sum_shifted_f32)(
         const float* x, const Py_ssize_t* offset, Py_ssize_t count, float* y,
         Py_ssize_t length) noexcept
-    ctypedef void (*pool_pixel_f32)(
+    ctypedef void (*pool_pixels_f32)(
         float* x, float* y, int32_t* argmax, const pool_window* window) noexcept
     ctypedef Py_ssize_t (*list_equal_f64)(
         const uint8_t* code, uint8_t wanted, const double* value, Py_ssize_t count, int32_t step,
@@ -151,7 +151,7 @@ cdef extern from "micro.h" nogil:
     ctypedef void (*sum_shifted_f64)(
         const double* x, const Py_ssize_t* offset, Py_ssize_t count, double* y,
         Py_ssize_t length) noexcept
-    ctypedef void (*pool_pixel_f64)(
+    ctypedef void (*pool_pixels_f64)(
         double* x, double* y, int32_t* argmax, const pool_window* window) noexcept
 
     ctypedef void (*winograd_input_f32)(
@@ -192,7 +192,7 @@ cdef extern from "micro.h" nogil:
         winograd_row_f32 winograd_grad_row
         winograd_grad_weight_f32 winograd_grad_weight
         pass_function passes[PASS_OPS]
-        pool_pixel_f32 pool[POOL_OPS]
+        pool_pixels_f32 pool[POOL_OPS]
 
     ctypedef void (*winograd_input_f64)(
         const double* x, Py_ssize_t x_row, Py_ssize_t x_pixel, Py_ssize_t channels, double* v,
@@ -232,7 +232,7 @@ cdef extern from "micro.h" nogil:
         winograd_row_f64 winograd_grad_row
         winograd_grad_weight_f64 winograd_grad_weight
         pass_function passes[PASS_OPS]
-        pool_pixel_f64 pool[POOL_OPS]
+        pool_pixels_f64 pool[POOL_OPS]
 
     ctypedef struct micro_table:
         const char* isa

@@ -105,11 +105,36 @@ static ALWAYS_INLINE void NAME(combine)(const finish_arguments *f, const REAL *x
     }
 }
 
+/* x + bias, of pixels without a gap that are narrower than a vector: as one stretch, along which
+ * the biases repeat. Vectors that reach over the pixel into the next, as masked ones do, would
+ * wait for each other's stores. */
+static void NAME(add_narrow)(const REAL *x, const REAL *bias, REAL *y, ptrdiff_t pixels,
+                             ptrdiff_t channels) {
+    REAL repeated[LANES * LANES];
+    const ptrdiff_t period = channels * LANES, size = pixels * channels;
+    for (ptrdiff_t i = 0; i < period; i++)
+        repeated[i] = i < channels ? bias[i] : repeated[i - channels];
+    for (ptrdiff_t i = 0, at = 0; i < size; i += LANES) {
+        const ptrdiff_t count = NAME(lanes_of)(size - i);
+        const vec v = NAME(load_up_to)(x + i, count) + NAME(load)(repeated + at);
+        NAME(store_up_to)(y + i, v, count);
+        at = at + LANES == period ? 0 : at + LANES;
+    }
+}
+
 #define IN_L1 2048 /* elements of a block of pixels, which its second pass finds in L1 */
 
 static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_pixel,
                          const REAL *other, REAL *y, ptrdiff_t y_pixel, ptrdiff_t pixels,
                          ptrdiff_t first, ptrdiff_t channels) {
+    /* Pixels without a gap are activated as one stretch: few channels would not fill a vector. */
+    const int together = y_pixel == channels && f->activation != SOFTMAX_ACTIVATION;
+    if (together && x_pixel == channels && channels < LANES && pixels > 2 * LANES &&
+        f->scale == NULL && f->bias != NULL && other == NULL) {
+        NAME(add_narrow)(x, (const REAL *)f->bias + first, y, pixels, channels);
+        NAME(activate)(f->activation, y, pixels * channels, (REAL)f->setting);
+        return;
+    }
     if (f->activation == RELU_ACTIVATION && f->scale == NULL && f->bias != NULL && other == NULL) {
         const REAL *bias = (const REAL *)f->bias + first; /* the commonest: in one pass */
         for (ptrdiff_t p = 0; p < pixels; p++, x += x_pixel, y += y_pixel)
@@ -117,8 +142,6 @@ static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_p
                 y[c] = NAME(activated)(RELU_ACTIVATION, x[c] + bias[c], 0);
         return;
     }
-    /* Pixels without a gap are activated as one stretch: few channels would not fill a vector. */
-    const int together = y_pixel == channels && f->activation != SOFTMAX_ACTIVATION;
     const ptrdiff_t most = together && channels < IN_L1 ? IN_L1 / channels : 1;
     for (ptrdiff_t p = 0; p < pixels; p += most) {
         const ptrdiff_t count = pixels - p < most ? pixels - p : most;
@@ -130,44 +153,3 @@ static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_p
 }
 
 #undef IN_L1
-
-/* The maximum of a window, then as above; the activation must be monotone. */
-static ALWAYS_INLINE void NAME(max_finish_window)(const ptrdiff_t rows, const ptrdiff_t cols,
-                                                  const finish_arguments *f, const REAL *x,
-                                                  const pool_window *window, REAL *y,
-                                                  ptrdiff_t first) {
-    typedef LANE_INDEX index __attribute__((vector_size(VECTOR_BYTES)));
-    const ptrdiff_t channels = window->channels;
-    const REAL *bias = f->bias == NULL ? NULL : (const REAL *)f->bias + first;
-    for (ptrdiff_t c = 0; c < channels; c += LANES) {
-        const ptrdiff_t count = channels - c < LANES ? channels - c : LANES;
-        vec best = NAME(load_up_to)(x + c, count);
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            for (ptrdiff_t j = 0; j < cols; j++) {
-                const REAL *p = x + i * window->x_row + j * window->x_pixel + c;
-                const vec value = NAME(load_up_to)(p, count);
-                /* A NaN wins over all, and stays. */
-                const index better = (value > best) | (value != value);
-                best = (vec)((better & (index)value) | (~better & (index)best));
-            }
-        }
-        if (bias != NULL)
-            best += NAME(load_up_to)(bias + c, count);
-        if (f->activation == RELU_ACTIVATION)
-            best = (vec)(~(best < 0) & (index)best);
-        if (count == LANES)
-            NAME(store)(y + c, best);
-        else
-            NAME(store_partial)(y + c, best, count);
-    }
-    if (f->activation != RELU_ACTIVATION)
-        NAME(activate)(f->activation, y, channels, (REAL)f->setting);
-}
-
-static void NAME(max_finish)(const finish_arguments *f, const REAL *x, const pool_window *window,
-                             REAL *y, ptrdiff_t first) {
-    if (window->rows == 2 && window->cols == 2)
-        NAME(max_finish_window)(2, 2, f, x, window, y, first);
-    else
-        NAME(max_finish_window)(window->rows, window->cols, f, x, window, y, first);
-}

@@ -1,5 +1,5 @@
-"""Max and average pooling: an output pixel is one call over its channels, an image one task, or,
-where few images are read only, some rows of its output."""
+"""Max and average pooling: output pixels of a row whose windows are alike are one call, an image is
+one task, or, where few images are read only, some rows of its output."""
 
 
 cdef struct Pooling:
@@ -14,12 +14,16 @@ cdef struct Pooling:
 cdef inline Py_ssize_t clip_window(
     const Pooling* p, Py_ssize_t i, Py_ssize_t j, pool_window* window
 ) noexcept nogil:
-    """Clip the window of output pixel (i, j) to the image; where in it its first tap is."""
+    """Clip the window of output pixel (i, j) to the image, and those behind it that are alike;
+    where in it the first tap is."""
     cdef Py_ssize_t top = i * p.stride_h - p.pad_top, left = j * p.stride_w - p.pad_left
     cdef Py_ssize_t first_row = max(0, -top), first_col = max(0, -left)
     window.rows = min(p.kh, p.h - top) - first_row
     window.cols = min(p.kw, p.w - left) - first_col
     window.x_row, window.x_pixel, window.channels = p.w * p.channels, p.channels, p.channels
+    window.x_step, window.y_step, window.count = p.stride_w * p.channels, p.channels, 1
+    if window.cols == p.kw:
+        window.count = min(p.ow - j, (p.w - p.kw - left) // p.stride_w + 1)
     window.first = <int32_t> (first_row * p.kw + first_col)
     window.kw = <int32_t> p.kw
     return ((top + first_row) * p.w + left + first_col) * p.channels
@@ -42,7 +46,8 @@ cdef void pool_image(void* context, Py_ssize_t task, real* dtype) noexcept nogil
     if p.op == MAX_POOL_BACKWARD or p.op == AVERAGE_POOL_BACKWARD:
         memset(image, 0, p.h * p.w * p.channels * sizeof(real))
     for i in range(top, end):
-        for j in range(p.ow):
+        j = 0
+        while j < p.ow:
             inside = image + clip_window(p, i, j, &window)
             y = <real*> p.y + pixel * p.channels
             argmax = NULL if p.argmax == NULL else p.argmax + pixel * p.channels
@@ -52,7 +57,8 @@ cdef void pool_image(void* context, Py_ssize_t task, real* dtype) noexcept nogil
                 micro.f32.pool[p.op](inside, y, argmax, &window)
             else:
                 micro.f64.pool[p.op](inside, y, argmax, &window)
-            pixel += 1
+            pixel += window.count
+            j += window.count
 
 
 cdef void pool_image_f32(void* context, Py_ssize_t n, int worker) noexcept nogil:

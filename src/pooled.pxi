@@ -14,29 +14,38 @@ cdef struct PooledOutput:
     Py_ssize_t h, w, channels, window_h, window_w, sums_w  # sums_w: of a row of sums
 
 
+cdef inline pool_window side_by_side(
+    Py_ssize_t window_h, Py_ssize_t window_w, Py_ssize_t sums_w, Py_ssize_t count,
+    Py_ssize_t channels, Py_ssize_t all_channels,
+) noexcept nogil:
+    """A row of windows over some of the channels of sums."""
+    cdef pool_window window
+    window.rows, window.cols, window.channels, window.count = window_h, window_w, channels, count
+    window.x_row, window.x_pixel = sums_w * all_channels, all_channels
+    window.x_step, window.y_step = window_w * all_channels, all_channels
+    window.first, window.kw = 0, <int32_t> window_w
+    return window
+
+
 cdef void pool_rows(
     const PooledOutput* p, real* sums, Py_ssize_t n, Py_ssize_t top, Py_ssize_t end,
     Py_ssize_t first, Py_ssize_t last,
 ) noexcept nogil:
     """Channels first..last of rows top..end of image n, of the sums from the first of these."""
-    cdef Py_ssize_t i, j, at
+    cdef Py_ssize_t i, at
     cdef const real* bias = <const real*> p.bias + first
     cdef real* x
-    cdef pool_window window
-    memset(&window, 0, sizeof(pool_window))
-    window.rows, window.cols, window.channels = p.window_h, p.window_w, last - first
-    window.x_row, window.x_pixel, window.kw = (
-        p.sums_w * p.channels, p.channels, <int32_t> p.window_w)
+    cdef pool_window window = side_by_side(
+        p.window_h, p.window_w, p.sums_w, p.w, last - first, p.channels)
     for i in range(end - top):
-        for j in range(p.w):
-            x = sums + (i * p.window_h * p.sums_w + j * p.window_w) * p.channels + first
-            at = ((n * p.h + top + i) * p.w + j) * p.channels + first
-            if p.code == NULL:
-                max_finish(&p.finish, x, &window, <real*> p.y + at, first)
-            elif real is float:
-                micro.f32.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
-            else:
-                micro.f64.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
+        x = sums + i * p.window_h * p.sums_w * p.channels + first
+        at = (n * p.h + top + i) * p.w * p.channels + first
+        if p.code == NULL:
+            max_finish(&p.finish, x, &window, <real*> p.y + at, first)
+        elif real is float:
+            micro.f32.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
+        else:
+            micro.f64.relu_pool(x, bias, &window, <real*> p.y + at, p.code + at)
 
 
 cdef void spread_rows(
@@ -44,19 +53,15 @@ cdef void spread_rows(
     Py_ssize_t window_h, Py_ssize_t window_w, Py_ssize_t sums_w, real* dense,
 ) noexcept nogil:
     """The gradient by rows of windows of sums, of that by some pooled rows of w pixels."""
-    cdef Py_ssize_t i, j, row = sums_w * channels
-    cdef pool_window window
-    memset(&window, 0, sizeof(pool_window))
-    window.rows, window.cols, window.channels = window_h, window_w, channels
-    window.x_row, window.x_pixel, window.kw = row, channels, <int32_t> window_w
+    cdef Py_ssize_t i, row = sums_w * channels
+    cdef pool_window window = side_by_side(window_h, window_w, sums_w, w, channels, channels)
     if w * window_w < sums_w:
         memset(dense, 0, rows * window_h * row * sizeof(real))
     for i in range(rows):
-        for j in range(w):
-            if real is float:
-                micro.f32.spread(grad, code, &window, dense + j * window_w * channels)
-            else:
-                micro.f64.spread(grad, code, &window, dense + j * window_w * channels)
-            grad += channels
-            code += channels
+        if real is float:
+            micro.f32.spread(grad, code, &window, dense)
+        else:
+            micro.f64.spread(grad, code, &window, dense)
+        grad += w * channels
+        code += w * channels
         dense += window_h * row

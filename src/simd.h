@@ -56,3 +56,14 @@ static ALWAYS_INLINE vec NAME(load_up_to)(const REAL *p, ptrdiff_t count) {
     return count >= LANES ? NAME(load)(p) : NAME(load_partial)(p, count);
 #endif
 }
+
+static ALWAYS_INLINE void NAME(store_up_to)(REAL *p, vec v, ptrdiff_t count) {
+    if (count == LANES)
+        NAME(store)(p, v);
+    else
+        NAME(store_partial)(p, v, count);
+}
+
+static ALWAYS_INLINE ptrdiff_t NAME(lanes_of)(ptrdiff_t rest) {
+    return rest < LANES ? rest : LANES;
+}
