@@ -312,7 +312,7 @@ def test_threads_that_predict_at_once() -> None:
 def test_a_fork_while_the_lock_is_held() -> None:
     model, x = settled(textbook()), images((28, 28, 1))
     wanted = planned(model, x)[0]
-    with model._plans._turns:
+    with model._plans._turns.lock:
         child = os.fork()
         if child == 0:
             os._exit(0 if (planned(model, x)[0] == wanted).all() else 1)

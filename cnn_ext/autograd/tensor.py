@@ -129,12 +129,18 @@ class Tensor:
     @classmethod
     def made_by(cls, node: Node) -> Tensor:
         """The Tensor that is the value of a node."""
-        tensor = Tensor.__new__(Tensor)
-        tensor.data = node.value
-        tensor.grad = None
+        tensor = Tensor.holding(node.value)
         tensor.node = node
-        tensor.name = None
         tensor.requires_grad = True
+        return tensor
+
+    @staticmethod
+    def holding(array: np.ndarray) -> Tensor:
+        """The Tensor of an array of a dtype that Tensors have."""
+        tensor = Tensor.__new__(Tensor)
+        tensor.data = array
+        tensor.grad = tensor.node = tensor.name = None
+        tensor.requires_grad = False
         tensor.version = 0
         return tensor
 

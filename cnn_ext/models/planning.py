@@ -75,9 +75,7 @@ class PlanOwner:
             arrays = self._arrays(graph, inputs)
         if self._plans is None:
             self._plans = Plans()
-        if not arrays or not (self._plans.knows(graph, arrays) or _are_fit(graph, arrays)):
-            return None
-        outputs = self._plans.outputs(self, graph, arrays)
+        outputs = self._plans.outputs(self, graph, arrays) if arrays else None
         if outputs is None:
             return None
         if len(outputs) == 1 and not isinstance(graph.output_structure, list | tuple | dict):
@@ -172,19 +170,8 @@ class PlanOwner:
         return shapes
 
 
-def _are_fit(graph: Graph, arrays: list[np.ndarray]) -> bool:
-    """Whether the sizes are those of the inputs."""
-    for x, array in zip(graph.inputs, arrays, strict=True):
-        if len(x.shape) != array.ndim:
-            return False
-        for wanted, size in zip(x.shape[1:], array.shape[1:], strict=True):
-            if wanted is not None and wanted != size:
-                return False
-    return True
-
-
 def _is_in_use(kwargs: dict[str, Any]) -> bool:
     """Whether a call with these keywords is outside of training."""
     if kwargs and (len(kwargs) > 1 or "training" not in kwargs or kwargs["training"]):
         return False
-    return kwargs.get("training") is False or not called_for_training()
+    return bool(kwargs) or not called_for_training()

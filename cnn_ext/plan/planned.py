@@ -55,18 +55,16 @@ class Plans:
         """The model's flat outputs for float32 arrays, or None if there is no plan for them."""
         if _kernels.chosen_kernels() is not None:
             return None
-        with self._turns:
-            found = self._found(model, graph, tuple([a.shape for a in arrays]))
+        shapes = tuple([a.shape for a in arrays])
+        with self._turns.lock:
+            if shapes not in self._by_shape and not _are_fit(graph, shapes):
+                return None
+            found = self._found(model, graph, shapes)
             return None if isinstance(found, NotPlanned) else found.run(arrays)
-
-    def knows(self, graph: Any, arrays: list[np.ndarray]) -> bool:
-        """Whether arrays of these shapes have come to this graph before."""
-        known = self._by_shape.get(tuple([a.shape for a in arrays]))
-        return isinstance(known, Planned) and self._graphs[0][1] is graph
 
     def found(self, model: Any, graph: Any, shapes: Shapes) -> Planned:
         """The plan for these shapes; NotPlanned if there is none."""
-        with self._turns:
+        with self._turns.lock:
             found = self._found(model, graph, shapes)
         if isinstance(found, NotPlanned):
             raise found
@@ -74,7 +72,7 @@ class Plans:
 
     def measured(self, planned: Planned, arrays: list[np.ndarray]) -> list[float]:
         """The seconds that each step takes in a run."""
-        with self._turns:
+        with self._turns.lock:
             return planned.plan.measure(*arrays)
 
     def _found(self, model: Any, graph: Any, shapes: Shapes) -> Planned | NotPlanned:
@@ -129,6 +127,15 @@ class Plans:
         return self._packed[key]
 
 
+def _are_fit(graph: Any, shapes: Shapes) -> bool:
+    """Whether the sizes are those of the inputs."""
+    return all(
+        len(x.shape) == len(shape)
+        and all(a in (None, b) for a, b in zip(x.shape[1:], shape[1:], strict=True))
+        for x, shape in zip(graph.inputs, shapes, strict=True)
+    )
+
+
 class Packed:
     """Packed weights, and the state of the Variables that they were packed from."""
 
@@ -173,9 +180,9 @@ class Planned:
         if not self.steps or len(inputs) + len(self._results) > MOST_ARRAYS:
             raise NotPlanned("there is nothing to compute, or too many inputs and outputs")
         places = {storage: i for i, storage in enumerate(self._results)}
-        self._read = [(places[y.storage], y.shape) for y in produced]
+        self._read = [(places[y.storage], _other_shape(y)) for y in produced]
         self._remembered = [
-            (output, places[remembered[y].storage], remembered[y].shape)
+            (output, places[remembered[y].storage], _other_shape(remembered[y]))
             for output, y in enumerate(produced) if y in remembered
         ]  # fmt: skip
         self._packed: list[Packed] = []
@@ -213,9 +220,9 @@ class Planned:
                 packed.refresh()
             self._version = version
         results = self.plan.run(*arrays)
-        found = [Tensor(results[i].reshape(shape)) for i, shape in self._read]
+        found = [_shaped(results[i], shape) for i, shape in self._read]
         for output, i, shape in self._remembered:
-            found[output]._keras_logits = Tensor(results[i].reshape(shape))
+            found[output]._keras_logits = _shaped(results[i], shape)
         return found
 
     @property
@@ -236,3 +243,12 @@ class Planned:
             f"{inside} bytes of values, scratch {self.plan.scratch} bytes, packed weights "
             f"{self.nbytes} bytes"
         )
+
+
+def _other_shape(value: Value) -> tuple[int, ...] | None:
+    """The shape of a value, if its storage has another."""
+    return None if value.shape == value.storage.shape else value.shape
+
+
+def _shaped(array: np.ndarray, shape: tuple[int, ...] | None) -> Tensor:
+    return Tensor.holding(array if shape is None else array.reshape(shape))

@@ -5,29 +5,22 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import Any
 
 _all: weakref.WeakSet[Turns] = weakref.WeakSet()
 
 
 class Turns:
-    """A lock, for use in `with`, also by one who holds it; a forked child finds it open, as its
+    """Has a lock, for use in `with`, also by one who holds it; a forked child finds it open, as its
     other threads are gone."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         _all.add(self)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *error: Any) -> None:
-        self._lock.release()
 
 
 def _after_fork_in_child() -> None:
     for turns in _all:
-        turns._lock = threading.RLock()
+        turns.lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

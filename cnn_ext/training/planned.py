@@ -29,7 +29,7 @@ _FLOAT32, _BYTES = np.dtype(np.float32), np.dtype(np.uint8)
 class TrainingPlans:
     """The plans for the training of one model, as it is compiled now.
 
-    They share one memory: `turns` is held by whoever trains.
+    They share one memory: `turns.lock` is held by whoever trains.
     """
 
     def __init__(self) -> None:

@@ -183,7 +183,7 @@ class Steps:
         if not is_recording():
             raise RuntimeError("training inside no_grad() is impossible: no gradients are recorded")
         self._check_compiled("train_step()")
-        with self._training_plans.turns:
+        with self._training_plans.turns.lock:
             return self._trained_on(data)
 
     def _trained_on(self, data: Any) -> dict[str, Any]:
