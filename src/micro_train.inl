@@ -33,6 +33,33 @@ static ALWAYS_INLINE REAL NAME(before_activation)(const activation kind, REAL g,
 
 #define SAME_PLACE _Pragma("GCC ivdep") /* an element is read before it is written, if at all */
 
+/* Sums of columns lie in memory: so many rows are added up before they are, so that a row need not
+ * wait for what the last one has stored there. */
+#define AT_ONCE 8
+#define SOME_ROWS(body, ...)                                                                       \
+    ptrdiff_t r = 0;                                                                               \
+    for (; r + AT_ONCE <= count; r += AT_ONCE)                                                     \
+        NAME(body)(AT_ONCE, __VA_ARGS__);                                                          \
+    for (; r < count; r++)                                                                         \
+        NAME(body)(1, __VA_ARGS__);
+
+static ALWAYS_INLINE void NAME(add_before)(const int rows, const activation kind, const REAL *g,
+                                           const REAL *y, REAL setting, REAL *grad_x,
+                                           REAL *restrict sums, ptrdiff_t channels) {
+    SAME_PLACE
+    for (ptrdiff_t c = 0; c < channels; c++) {
+        REAL sum = 0;
+        UNROLL for (int k = 0; k < rows; k++) {
+            const ptrdiff_t at = k * channels + c;
+            const REAL v = NAME(before_activation)(kind, g[at], y[at], setting);
+            if (grad_x != NULL)
+                grad_x[at] = v;
+            sum += v;
+        }
+        sums[c] += sum;
+    }
+}
+
 static ALWAYS_INLINE void NAME(finish_backward_as)(const activation kind, const pass_arguments *p,
                                                    ptrdiff_t first, ptrdiff_t count) {
     const ptrdiff_t channels = p->channels;
@@ -40,30 +67,41 @@ static ALWAYS_INLINE void NAME(finish_backward_as)(const activation kind, const 
     const REAL *g = (const REAL *)p->x + first * channels;
     const REAL *y = p->other == NULL ? g : (const REAL *)p->other + first * channels;
     REAL *grad_x = p->y == NULL ? NULL : (REAL *)p->y + first * channels;
-    REAL *restrict sums = p->slots[0];
+    REAL *sums = p->slots[0];
     if (sums == NULL) {
         SAME_PLACE
         for (ptrdiff_t i = 0; i < count * channels; i++)
             grad_x[i] = NAME(before_activation)(kind, g[i], y[i], setting);
-        return;
-    }
-    for (ptrdiff_t r = 0; r < count; r++, g += channels, y += channels) {
-        if (grad_x == NULL) {
-            for (ptrdiff_t c = 0; c < channels; c++)
-                sums[c] += NAME(before_activation)(kind, g[c], y[c], setting);
-            continue;
-        }
-        SAME_PLACE
-        for (ptrdiff_t c = 0; c < channels; c++) {
-            const REAL v = NAME(before_activation)(kind, g[c], y[c], setting);
-            grad_x[c] = v;
-            sums[c] += v;
-        }
-        grad_x += channels;
+    } else if (grad_x == NULL) {
+        SOME_ROWS(add_before, kind, g + r * channels, y + r * channels, setting, NULL, sums,
+                  channels)
+    } else {
+        SOME_ROWS(add_before, kind, g + r * channels, y + r * channels, setting,
+                  grad_x + r * channels, sums, channels)
     }
 }
 
 /* The same, and what batch normalization needs: sums of the gradient times a distance. */
+static ALWAYS_INLINE void NAME(add_products)(const int rows, const activation kind, const REAL *g,
+                                             const REAL *y, REAL setting, REAL *grad, const REAL *x,
+                                             const REAL *mean, REAL *restrict sums,
+                                             REAL *restrict products, ptrdiff_t channels) {
+    SAME_PLACE
+    for (ptrdiff_t c = 0; c < channels; c++) {
+        REAL sum = 0, product = 0;
+        UNROLL for (int k = 0; k < rows; k++) {
+            const ptrdiff_t at = k * channels + c;
+            const REAL v = NAME(before_activation)(kind, g[at], y[at], setting);
+            if (grad != NULL)
+                grad[at] = v;
+            sum += v;
+            product += v * (x[at] - mean[c]);
+        }
+        sums[c] += sum;
+        products[c] += product;
+    }
+}
+
 static ALWAYS_INLINE void NAME(normalize_sums_as)(const activation kind, const pass_arguments *p,
                                                   ptrdiff_t first, ptrdiff_t count) {
     const ptrdiff_t channels = p->channels;
@@ -72,20 +110,13 @@ static ALWAYS_INLINE void NAME(normalize_sums_as)(const activation kind, const p
     const REAL *y = p->other == NULL ? g : (const REAL *)p->other + first * channels;
     const REAL *x = (const REAL *)p->slots[0] + first * channels, *mean = p->slots[1];
     REAL *grad = p->y == NULL ? NULL : (REAL *)p->y + first * channels;
-    REAL *restrict sums = p->slots[2], *restrict products = p->slots[3];
-    for (ptrdiff_t r = 0; r < count; r++, g += channels, y += channels, x += channels) {
-        SAME_PLACE
-        for (ptrdiff_t c = 0; c < channels; c++) {
-            const REAL v = NAME(before_activation)(kind, g[c], y[c], setting);
-            sums[c] += v;
-            products[c] += v * (x[c] - mean[c]);
-        }
-        if (grad == NULL)
-            continue;
-        SAME_PLACE
-        for (ptrdiff_t c = 0; c < channels; c++)
-            grad[c] = NAME(before_activation)(kind, g[c], y[c], setting);
-        grad += channels;
+    REAL *sums = p->slots[2], *products = p->slots[3];
+    if (grad == NULL) {
+        SOME_ROWS(add_products, kind, g + r * channels, y + r * channels, setting, NULL,
+                  x + r * channels, mean, sums, products, channels)
+    } else {
+        SOME_ROWS(add_products, kind, g + r * channels, y + r * channels, setting,
+                  grad + r * channels, x + r * channels, mean, sums, products, channels)
     }
 }
 
@@ -119,25 +150,59 @@ static void NAME(normalize_sums)(const pass_arguments *p, ptrdiff_t first, ptrdi
 #undef FOR_EACH_ACTIVATION
 #undef WITH
 
+static ALWAYS_INLINE void NAME(add_columns)(const int rows, const REAL *x, REAL *restrict sums,
+                                            ptrdiff_t channels) {
+    for (ptrdiff_t c = 0; c < channels; c++) {
+        REAL sum = 0;
+        UNROLL for (int k = 0; k < rows; k++) sum += x[k * channels + c];
+        sums[c] += sum;
+    }
+}
+
+static ALWAYS_INLINE void NAME(add_squares)(const int rows, const REAL *x, const REAL *mean,
+                                            REAL *restrict sums, ptrdiff_t channels) {
+    for (ptrdiff_t c = 0; c < channels; c++) {
+        REAL sum = 0;
+        UNROLL for (int k = 0; k < rows; k++) {
+            const REAL distance = x[k * channels + c] - mean[c];
+            sum += distance * distance;
+        }
+        sums[c] += sum;
+    }
+}
+
+static void NAME(column_sums)(const REAL *x, REAL *sums, ptrdiff_t count, ptrdiff_t channels) {
+    SOME_ROWS(add_columns, x + r * channels, sums, channels)
+}
+
 /* The rows are few enough to be in cache when they are read again. */
 static void NAME(moments)(const pass_arguments *p, ptrdiff_t first, ptrdiff_t count) {
     const ptrdiff_t channels = p->channels;
-    const REAL *rows = (const REAL *)p->x + first * channels, *x = rows;
-    REAL *restrict mean = p->slots[0], *restrict squares = p->slots[1];
+    const REAL *x = (const REAL *)p->x + first * channels;
+    REAL *mean = p->slots[0], *squares = p->slots[1];
     for (ptrdiff_t c = 0; c < channels; c++)
         mean[c] = squares[c] = 0;
-    for (ptrdiff_t r = 0; r < count; r++, x += channels) {
-        for (ptrdiff_t c = 0; c < channels; c++)
-            mean[c] += x[c];
-    }
+    NAME(column_sums)(x, mean, count, channels);
     for (ptrdiff_t c = 0; c < channels; c++)
         mean[c] /= (REAL)count;
-    x = rows;
-    for (ptrdiff_t r = 0; r < count; r++, x += channels) {
+    SOME_ROWS(add_squares, x + r * channels, mean, squares, channels)
+}
+
+static ALWAYS_INLINE void NAME(normalize_rows)(const int plain, const pass_arguments *p,
+                                               const REAL *x, const REAL *more, REAL *y,
+                                               ptrdiff_t count) {
+    const ptrdiff_t channels = p->channels;
+    const REAL *mean = p->slots[0], *factor = p->slots[1], *shift = p->slots[2];
+    for (ptrdiff_t r = 0; r < count; r++, x += channels, y += channels) {
+        SAME_PLACE
         for (ptrdiff_t c = 0; c < channels; c++) {
-            const REAL distance = x[c] - mean[c];
-            squares[c] += distance * distance;
+            REAL v = (x[c] - mean[c]) * factor[c] + shift[c];
+            if (more != NULL)
+                v += more[c];
+            y[c] = plain ? v : NAME(activated)(RELU_ACTIVATION, v, 0);
         }
+        if (more != NULL)
+            more += channels;
     }
 }
 
@@ -145,19 +210,18 @@ static void NAME(normalize)(const pass_arguments *p, ptrdiff_t first, ptrdiff_t 
     const ptrdiff_t channels = p->channels;
     const REAL *x = (const REAL *)p->x + first * channels;
     const REAL *more = p->other == NULL ? NULL : (const REAL *)p->other + first * channels;
-    const REAL *mean = p->slots[0], *factor = p->slots[1], *shift = p->slots[2];
     REAL *y = (REAL *)p->y + first * channels;
-    for (ptrdiff_t r = 0; r < count; r++, x += channels, y += channels) {
-        SAME_PLACE
-        for (ptrdiff_t c = 0; c < channels; c++)
-            y[c] = (x[c] - mean[c]) * factor[c] + shift[c];
-        if (more != NULL) {
-            SAME_PLACE
-            for (ptrdiff_t c = 0; c < channels; c++)
-                y[c] += more[c];
-            more += channels;
-        }
-        NAME(activate)(p->activation, y, channels, (REAL)p->settings[0]);
+    if (p->activation == RELU_ACTIVATION && more == NULL) {
+        NAME(normalize_rows)(0, p, x, NULL, y, count);
+    } else if (p->activation == RELU_ACTIVATION) {
+        NAME(normalize_rows)(0, p, x, more, y, count);
+    } else {
+        NAME(normalize_rows)(1, p, x, more, y, count);
+        if (p->activation == SOFTMAX_ACTIVATION)
+            for (ptrdiff_t r = 0; r < count; r++)
+                NAME(softmax)(y + r * channels, channels);
+        else
+            NAME(activate)(p->activation, y, count * channels, (REAL)p->settings[0]);
     }
 }
 
@@ -175,3 +239,5 @@ static void NAME(normalize_input)(const pass_arguments *p, ptrdiff_t first, ptrd
 }
 
 #undef SAME_PLACE
+#undef SOME_ROWS
+#undef AT_ONCE
