@@ -171,7 +171,10 @@ def compiled(row: Row, eager: bool = False, **changes: Any) -> Any:
 
 
 def data(row: Row, n: int = 24) -> Any:
-    rng = np.random.default_rng(5)
+    """Drawn so that no maximum of a window is within rounding of another in ten steps: one that
+    is may go to the other, as it also does when the layers' weights change by 1e-7 of themselves.
+    """
+    rng = np.random.default_rng(11)
     return row.x(rng, n), row.y(rng, n)
 
 
