@@ -35,7 +35,7 @@ static ALWAYS_INLINE REAL NAME(before_activation)(const activation kind, REAL g,
 
 /* Sums of columns lie in memory: so many rows are added up before they are, so that a row need not
  * wait for what the last one has stored there. */
-#define AT_ONCE 8
+#define AT_ONCE 4
 #define SOME_ROWS(body, ...)                                                                       \
     ptrdiff_t r = 0;                                                                               \
     for (; r + AT_ONCE <= count; r += AT_ONCE)                                                     \
