@@ -176,3 +176,18 @@ t.SAVES[name](t.small_model(), folder)
 @pytest.mark.parametrize("name", [n for n in SAVES if n != "backup"])
 def test_a_full_disk(name, tmp_path):
     run(FULL, tmp_path, name)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
+def test_who_may_read_a_file_stays(mode, tmp_path):
+    """A new file is as the umask says, one that is replaced as it was."""
+    path, model = tmp_path / "m.keras", small_model()
+    before = os.umask(0o027)
+    try:
+        model.save(path)
+        assert path.stat().st_mode & 0o777 == 0o640
+        path.chmod(mode)
+        model.save(path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import glob
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.chmod(name, 0o666 & ~_umask())
+            os.chmod(name, 0o666 & ~_umask() if is_new else stat.S_IMODE(path.stat().st_mode))
             if fcntl is None:  # Windows renames closed files only
                 file.close()
             os.replace(name, path)
