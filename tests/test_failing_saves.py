@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -90,17 +91,34 @@ def test_a_file_that_may_not_be_written_is_not_replaced(name, tmp_path, monkeypa
     assert_fails(name, tmp_path, errno.EACCES, "Permission denied")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do all")
+NOBODY = 65534
+
+
+@contextlib.contextmanager
+def as_nobody():
+    """Root, who may do all, is someone else for a while."""
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "setresuid"), reason="rights are others")
 @pytest.mark.parametrize("name", SAVES)
 @pytest.mark.parametrize("what", ["folder", "file"])
-def test_rights(what, name, tmp_path):
-    SAVES[name](small_model(), tmp_path)
-    for path in [tmp_path] if what == "folder" else list(tmp_path.iterdir()):
-        path.chmod(0o555)
-    try:
-        assert_fails(name, tmp_path, errno.EACCES, "Permission denied")
-    finally:
-        tmp_path.chmod(0o755)
+def test_rights(what, name):
+    with tempfile.TemporaryDirectory() as folder:
+        folder, is_root = Path(folder), os.geteuid() == 0
+        SAVES[name](small_model(), folder)
+        for path in [folder, *folder.iterdir()]:
+            if is_root:
+                os.chown(path, NOBODY, -1)
+            if (what == "folder") == path.is_dir():
+                path.chmod(0o555)
+        with as_nobody() if is_root else contextlib.nullcontext():
+            assert_fails(name, folder, errno.EACCES, "Permission denied")
+        folder.chmod(0o755)
 
 
 def test_what_a_link_leads_to_is_replaced(tmp_path):
