@@ -9,7 +9,6 @@ import json
 import struct
 import time
 import tracemalloc
-import warnings
 
 import h5py
 import numpy as np
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 
 import cnn_ext
 from cnn_ext.saving import ModelFileError, load_model
+from hostile import in_place_of, linked, paths_of, stored, survives, virtual
 from test_legacy_h5 import (
     TRAINING_2,
     conv2d,
@@ -101,29 +101,8 @@ def test_the_good_file_is_good(good):
 # --- Weights --------------------------------------------------------------------------------------
 
 
-def in_place_of_the_kernel(make):
-    def change(file):
-        shape = file[KERNEL].shape
-        del file[KERNEL]
-        make(file, shape)
-
-    return change
-
-
-def linked(link):
-    return in_place_of_the_kernel(lambda file, shape: file.__setitem__(KERNEL, link))
-
-
-def stored(shape=None, dtype="float32", **how):
-    return in_place_of_the_kernel(
-        lambda file, own: file.create_dataset(KERNEL, shape or own, dtype, **how)
-    )
-
-
-def virtual(file, shape):
-    layout = h5py.VirtualLayout(shape, "float32")
-    layout[:] = h5py.VirtualSource("other.h5", "data", shape)
-    file.create_virtual_dataset(KERNEL, layout)
+def kernel(make):
+    return in_place_of(KERNEL, make)
 
 
 def group_linked(place, link):
@@ -167,10 +146,10 @@ def deep(file):
 
 
 WEIGHTS = {  # what is done to a good file, and what is said of it
-    "soft link": (linked(h5py.SoftLink("/model_weights/dense/dense/bias:0")), "is a link"),
-    "external link": (linked(h5py.ExternalLink("other.h5", "data")), "is a link"),
-    "soft link that leads nowhere": (linked(h5py.SoftLink("/nothing")), "is a link"),
-    "soft link to itself": (linked(h5py.SoftLink("/" + KERNEL)), "is a link"),
+    "soft link": (kernel(linked(h5py.SoftLink("/model_weights/dense/dense/bias:0"))), "is a link"),
+    "external link": (kernel(linked(h5py.ExternalLink("other.h5", "data"))), "is a link"),
+    "soft link that leads nowhere": (kernel(linked(h5py.SoftLink("/nothing"))), "is a link"),
+    "soft link to itself": (kernel(linked(h5py.SoftLink("/" + KERNEL))), "is a link"),
     "soft link to a layer": (
         group_linked("model_weights/dense", h5py.SoftLink("/elsewhere")), "is a link",
     ),
@@ -184,27 +163,30 @@ WEIGHTS = {  # what is done to a good file, and what is said of it
     "cycle": (cycle, "is deeper than 100 groups"),
     "deep": (deep, "is deeper than 100 groups"),
     "external storage": (
-        stored(external=[("/etc/hostname", 0, 48)]), "stored outside the file",
+        kernel(stored(external=[("/etc/hostname", 0, 48)])), "stored outside the file",
     ),
-    "virtual": (in_place_of_the_kernel(virtual), "stored outside the file"),
-    "shape bomb": (stored((10**6, 10**6), chunks=(1000, 1000)), r"\(1000000, 1000000\)"),
-    "flat shape bomb": (stored((2**20, 2**20, 2**10)), r"\(1048576, 1048576, 1024\)"),
+    "virtual": (kernel(virtual), "stored outside the file"),
+    "shape bomb": (kernel(stored((10**6, 10**6), chunks=(1000, 1000))), r"\(1000000, 1000000\)"),
+    "flat shape bomb": (kernel(stored((2**20, 2**20, 2**10))), r"\(1048576, 1048576, 1024\)"),
     "compressed shape bomb": (
-        stored((10**6, 10**6), chunks=(10, 10), compression="gzip"), r"\(1000000, 1000000\)",
+        kernel(stored((10**6, 10**6), chunks=(10, 10), compression="gzip")),
+        r"\(1000000, 1000000\)",
     ),
-    "compressed": (stored(compression="gzip"), "compressed or in chunks"),
-    "filtered": (stored(fletcher32=True), "compressed or in chunks"),
-    "resizable": (stored(maxshape=(None, None), chunks=(4, 3)), "compressed or in chunks"),
-    "texts": (stored(dtype="S8"), "not numbers"),
-    "texts of any length": (stored(dtype=h5py.string_dtype()), "not numbers"),
-    "lists": (stored(dtype=h5py.vlen_dtype("float32")), "not numbers"),
-    "references": (stored(dtype=h5py.ref_dtype), "not numbers"),
-    "records": (stored(dtype=[("a", "f4")]), "not numbers"),
-    "complex": (stored(dtype="complex64"), "not numbers"),
-    "bytes without meaning": (stored(dtype="V4"), "not numbers"),
-    "transposed": (stored((3, 4)), "Shape mismatch in layer #1 .named dense. for weight dense/"),
+    "compressed": (kernel(stored(compression="gzip")), "compressed or in chunks"),
+    "filtered": (kernel(stored(fletcher32=True)), "compressed or in chunks"),
+    "resizable": (kernel(stored(maxshape=(None, None), chunks=(4, 3))), "compressed or in chunks"),
+    "texts": (kernel(stored(dtype="S8")), "not numbers"),
+    "texts of any length": (kernel(stored(dtype=h5py.string_dtype())), "not numbers"),
+    "lists": (kernel(stored(dtype=h5py.vlen_dtype("float32"))), "not numbers"),
+    "references": (kernel(stored(dtype=h5py.ref_dtype)), "not numbers"),
+    "records": (kernel(stored(dtype=[("a", "f4")])), "not numbers"),
+    "complex": (kernel(stored(dtype="complex64")), "not numbers"),
+    "bytes without meaning": (kernel(stored(dtype="V4")), "not numbers"),
+    "transposed": (
+        kernel(stored((3, 4))), "Shape mismatch in layer #1 .named dense. for weight dense/",
+    ),
     "group for a weight": (
-        in_place_of_the_kernel(lambda f, shape: f.create_group(KERNEL)), "is not a dataset",
+        kernel(lambda f, name, shape: f.create_group(name)), "is not a dataset",
     ),
     "no weight": (group_removed(KERNEL), "is not a dataset"),
     "no layer": (group_removed("model_weights/dense"), "'dense' is not a group"),
@@ -501,24 +483,12 @@ def test_a_large_layer_with_small_weights_takes_no_memory(good):
     config = copy.deepcopy(sequential_2(LAYERS))
     dense(units=10**8)(config)
     with h5py.File(good, "r+") as file:
-        stored((4, 10**8))(file)
+        kernel(stored((4, 10**8)))(file)
     with_config(good, json.dumps(config))
     config_refused(good, TOO_LARGE)
 
 
 # --- Damage ------------------------------------------------------------------------------------
-
-
-def survives(data, path):
-    """Whether a file of these bytes loads; nothing but a ModelFileError may say no."""
-    path.write_bytes(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            load_model(path)
-        except ModelFileError:
-            return False
-    return True
 
 
 def test_a_truncated_file(good):
@@ -540,13 +510,6 @@ def test_flipped_bytes(tmp_path_factory, draw):
 
 
 REPLACEMENTS = (None, True, -1, 0, 10**9, 1e300, float("nan"), "", "x", [], {}, [[]], {"a": 1})
-
-
-def paths_of(value, path=()):
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        yield (*path, key)
-        if isinstance(item, dict | list):
-            yield from paths_of(item, (*path, key))
 
 
 @pytest.mark.parametrize("name", ["model_config", "training_config"])

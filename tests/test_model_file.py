@@ -22,6 +22,7 @@ import cnn_ext
 from cnn_ext import layers, registry, saving
 from cnn_ext.naming import clear_session
 from cnn_ext.saving import ModelFileError, load_model
+from hostile import in_place_of, linked, paths_of, stored, survives, virtual
 from layer_rows import all_rows
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -434,38 +435,8 @@ def test_bad_bytes_are_refused(change, says, good):
 # --- Weights that are refused -----------------------------------------------------------------
 
 
-def in_place_of_the_kernel(make):
-    def change(file):
-        shape = file[KERNEL].shape
-        del file[KERNEL]
-        make(file, shape)
-
-    return change
-
-
-def external_storage(file, shape):
-    file.create_dataset(KERNEL, shape, "float32", external=[("/etc/hostname", 0, 48)])
-
-
-def virtual(file, shape):
-    layout = h5py.VirtualLayout(shape, "float32")
-    layout[:] = h5py.VirtualSource("other.h5", "data", shape)
-    file.create_virtual_dataset(KERNEL, layout)
-
-
-def linked(link):
-    return lambda file, shape: file.__setitem__(KERNEL, link)
-
-
-def stored(shape=None, **how):
-    def make(file, own):
-        file.create_dataset(KERNEL, shape or own, how.pop("dtype", "float32"), **how)
-
-    return make
-
-
 DATASETS = {  # what stands in the place of the kernel, and what is said of it
-    "external storage": (external_storage, "stored outside the file"),
+    "external storage": (stored(external=[("/etc/hostname", 0, 48)]), "stored outside the file"),
     "virtual": (virtual, "stored outside the file"),
     "external link": (linked(h5py.ExternalLink("other.h5", "data")), "is a link"),
     "soft link": (linked(h5py.SoftLink("/layers/dense/vars/1")), "is a link"),
@@ -485,7 +456,7 @@ def test_bad_weights_are_refused(make, says, good):
     content = members(good)
     weights = io.BytesIO(content[WEIGHTS])
     with h5py.File(weights, "r+") as file:
-        in_place_of_the_kernel(make)(file)
+        in_place_of(KERNEL, make)(file)
     write(good, {**content, WEIGHTS: weights.getvalue()})
     refused(good, says)
 
@@ -497,7 +468,7 @@ def test_a_large_layer_with_small_weights_takes_no_memory(good):
     dense(units=10**8)(config)
     weights = io.BytesIO(content[WEIGHTS])
     with h5py.File(weights, "r+") as file:
-        in_place_of_the_kernel(stored((4, 10**8), chunks=(4, 1000)))(file)
+        in_place_of(KERNEL, stored((4, 10**8), chunks=(4, 1000)))(file)
     write(good, {**content, CONFIG: json.dumps(config), WEIGHTS: weights.getvalue()})
     refused(good, TOO_LARGE)
 
@@ -539,18 +510,6 @@ def test_a_model_that_is_read_draws_no_random_weights(tmp_path):
 
 
 # --- Damage -----------------------------------------------------------------------------------
-
-
-def survives(data, path):
-    """Whether a file of these bytes loads; nothing but a ModelFileError may say no."""
-    path.write_bytes(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            load_model(path)
-        except ModelFileError:
-            return False
-    return True
 
 
 @pytest.fixture(scope="module")
@@ -619,13 +578,6 @@ def test_any_value_in_the_configuration_replaced(rich):
         file = io.BytesIO()
         write(file, {**content, CONFIG: json.dumps(changed)})
         survives(file.getvalue(), path)
-
-
-def paths_of(value, path=()):
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        yield (*path, key)
-        if isinstance(item, dict | list):
-            yield from paths_of(item, (*path, key))
 
 
 # --- What one's own file holds ----------------------------------------------------------------
