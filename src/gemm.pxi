@@ -16,6 +16,9 @@ cdef void rows_times_panel(
     """c[i, :used] (+)= a[i, :k] @ w[:k], for i < m."""
     cdef tap_run run
     cdef Py_ssize_t i = 0, end
+    if m == 1:
+        row_times_panel(a, k, w, w_row, c, vectors, used, accumulate)
+        return
     run.offset, run.length = 0, k
     while i < m:
         end = block_end(i, m, block_rows(c, vectors))

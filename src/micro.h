@@ -123,6 +123,11 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
      *     x[i * x_row + j * x_pixel + offset[t] + c] * g[i * g_row + j * g_pixel + c];            \
      * w[t] is w_row apart; c < channels; x is readable over whole vectors. */                     \
     typedef outer_block_##SUFFIX channel_outer_##SUFFIX;                                           \
+    /* y[c] (+)= the sum of a[i] * w[i * w_row + c] over i < k, for c < channels; w is read as     \
+     * far as `vectors` reach. */                                                                  \
+    typedef void (*row_times_panel_##SUFFIX)(const REAL *a, ptrdiff_t k, const REAL *w,            \
+                                             ptrdiff_t w_row, REAL *y, ptrdiff_t vectors,          \
+                                             ptrdiff_t channels, int accumulate);                  \
     /* y[r] = the sum of x[r * x_row + i] * g[i] over i < k, for r < rows. */                      \
     typedef void (*dot_##SUFFIX)(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows, const REAL *g,    \
                                  ptrdiff_t k, REAL *y);                                            \
@@ -183,6 +188,7 @@ typedef void (*pass_function)(const pass_arguments *p, ptrdiff_t first, ptrdiff_
         outer_block_##SUFFIX outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS];                       \
         channel_block_##SUFFIX channel_block[MICRO_MAX_ROWS];                                      \
         channel_outer_##SUFFIX channel_outer[MICRO_MAX_ROWS];                                      \
+        row_times_panel_##SUFFIX row_times_panel;                                                  \
         dot_##SUFFIX dot;                                                                          \
         transpose_##SUFFIX transpose;                                                              \
         sparse_sum_##SUFFIX sparse_sum[MICRO_MAX_ROWS]; /* [vectors - 1] */                        \

@@ -100,6 +100,9 @@ cdef extern from "micro.h" nogil:
         const float* x, Py_ssize_t x_pixel, const tap_run* taps, Py_ssize_t n_taps,
         const float* w, Py_ssize_t w_row, float* y, Py_ssize_t y_pixel,
         Py_ssize_t channels) noexcept
+    ctypedef void (*row_times_panel_f32)(
+        const float* a, Py_ssize_t k, const float* w, Py_ssize_t w_row, float* y, Py_ssize_t vectors,
+        Py_ssize_t channels, int accumulate) noexcept
     ctypedef void (*dot_f32)(
         const float* x, Py_ssize_t x_row, Py_ssize_t rows, const float* g, Py_ssize_t k,
         float* y) noexcept
@@ -114,6 +117,9 @@ cdef extern from "micro.h" nogil:
         const double* x, Py_ssize_t x_pixel, const tap_run* taps, Py_ssize_t n_taps,
         const double* w, Py_ssize_t w_row, double* y, Py_ssize_t y_pixel,
         Py_ssize_t channels) noexcept
+    ctypedef void (*row_times_panel_f64)(
+        const double* a, Py_ssize_t k, const double* w, Py_ssize_t w_row, double* y, Py_ssize_t vectors,
+        Py_ssize_t channels, int accumulate) noexcept
     ctypedef void (*dot_f64)(
         const double* x, Py_ssize_t x_row, Py_ssize_t rows, const double* g, Py_ssize_t k,
         double* y) noexcept
@@ -176,6 +182,7 @@ cdef extern from "micro.h" nogil:
         outer_block_f32 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         channel_block_f32 channel_block[MICRO_MAX_ROWS]
         outer_block_f32 channel_outer[MICRO_MAX_ROWS]
+        row_times_panel_f32 row_times_panel
         dot_f32 dot
         transpose_f32 transpose
         sum_shifted_f32 sum_shifted
@@ -216,6 +223,7 @@ cdef extern from "micro.h" nogil:
         outer_block_f64 outer_block[MICRO_MAX_VECTORS][MICRO_MAX_ROWS]
         channel_block_f64 channel_block[MICRO_MAX_ROWS]
         outer_block_f64 channel_outer[MICRO_MAX_ROWS]
+        row_times_panel_f64 row_times_panel
         dot_f64 dot
         transpose_f64 transpose
         sum_shifted_f64 sum_shifted
@@ -316,6 +324,16 @@ cdef inline void conv_block(
     else:
         micro.f64.conv_block[vectors - 1][rows - 1](
             x, x_pixel, runs, n_runs, w, w_row, y, y_pixel, channels, accumulate)
+
+
+cdef inline void row_times_panel(
+    const real* a, Py_ssize_t k, const real* w, Py_ssize_t w_row, real* y, Py_ssize_t vectors,
+    Py_ssize_t channels, bint accumulate,
+) noexcept nogil:
+    if real is float:
+        micro.f32.row_times_panel(a, k, w, w_row, y, vectors, channels, accumulate)
+    else:
+        micro.f64.row_times_panel(a, k, w, w_row, y, vectors, channels, accumulate)
 
 
 cdef inline void outer_block(

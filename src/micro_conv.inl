@@ -73,6 +73,41 @@ static ALWAYS_INLINE void NAME(outer_block)(const int rows, const int vectors, c
     }
 }
 
+/* One row has too few sums of its own to keep the multipliers busy: rows of w are added up in
+ * turns.
+ */
+static ALWAYS_INLINE void NAME(row_block)(const int vectors, const REAL *a, ptrdiff_t k,
+                                          const REAL *w, ptrdiff_t w_row, REAL *y,
+                                          ptrdiff_t channels, int accumulate) {
+    enum { TURNS = 4 };
+    vec acc[TURNS][MICRO_MAX_VECTORS] = {0};
+    ptrdiff_t i = 0;
+    for (; i + TURNS <= k; i += TURNS, w += TURNS * w_row) {
+        UNROLL for (int t = 0; t < TURNS; t++) {
+            UNROLL for (int v = 0; v < vectors; v++) {
+                acc[t][v] += NAME(load)(w + t * w_row + v * LANES) * a[i + t];
+            }
+        }
+    }
+    for (; i < k; i++, w += w_row)
+        UNROLL for (int v = 0; v < vectors; v++) acc[0][v] += NAME(load)(w + v * LANES) * a[i];
+    UNROLL for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t count = NAME(lanes_of)(channels - v * LANES);
+        vec sum = (acc[0][v] + acc[1][v]) + (acc[2][v] + acc[3][v]);
+        if (accumulate)
+            sum += NAME(load_up_to)(y + v * LANES, count);
+        NAME(store_up_to)(y + v * LANES, sum, count);
+    }
+}
+
+static void NAME(row_times_panel)(const REAL *a, ptrdiff_t k, const REAL *w, ptrdiff_t w_row,
+                                  REAL *y, ptrdiff_t vectors, ptrdiff_t channels, int accumulate) {
+    if (vectors == MICRO_MAX_VECTORS)
+        NAME(row_block)(MICRO_MAX_VECTORS, a, k, w, w_row, y, channels, accumulate);
+    else
+        NAME(row_block)(1, a, k, w, w_row, y, channels, accumulate);
+}
+
 /* y[r] = the sum of x[r * x_row + i] * g[i] over i < k, for r < rows, 8 rows at a time. */
 static ALWAYS_INLINE void NAME(dot_block)(const int rows, const REAL *x, ptrdiff_t x_row,
                                           const REAL *g, ptrdiff_t k, REAL *y) {

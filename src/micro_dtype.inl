@@ -79,6 +79,7 @@ static const MICRO_TYPE(SUFFIX) PASTE(micro, SUFFIX, ISA) = {
     .max_finish = NAME(max_finish),
     .spread = NAME(spread),
     .list_equal = NAME(list_equal),
+    .row_times_panel = NAME(row_times_panel),
     .dot = NAME(dot),
     .transpose = NAME(transpose),
     .sum_shifted = NAME(sum_shifted),
