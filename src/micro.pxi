@@ -101,8 +101,8 @@ cdef extern from "micro.h" nogil:
         const float* w, Py_ssize_t w_row, float* y, Py_ssize_t y_pixel,
         Py_ssize_t channels) noexcept
     ctypedef void (*row_times_panel_f32)(
-        const float* a, Py_ssize_t k, const float* w, Py_ssize_t w_row, float* y, Py_ssize_t vectors,
-        Py_ssize_t channels, int accumulate) noexcept
+        const float* a, Py_ssize_t k, const float* w, Py_ssize_t w_row, float* y,
+        Py_ssize_t vectors, Py_ssize_t channels, int accumulate) noexcept
     ctypedef void (*dot_f32)(
         const float* x, Py_ssize_t x_row, Py_ssize_t rows, const float* g, Py_ssize_t k,
         float* y) noexcept
@@ -118,8 +118,8 @@ cdef extern from "micro.h" nogil:
         const double* w, Py_ssize_t w_row, double* y, Py_ssize_t y_pixel,
         Py_ssize_t channels) noexcept
     ctypedef void (*row_times_panel_f64)(
-        const double* a, Py_ssize_t k, const double* w, Py_ssize_t w_row, double* y, Py_ssize_t vectors,
-        Py_ssize_t channels, int accumulate) noexcept
+        const double* a, Py_ssize_t k, const double* w, Py_ssize_t w_row, double* y,
+        Py_ssize_t vectors, Py_ssize_t channels, int accumulate) noexcept
     ctypedef void (*dot_f64)(
         const double* x, Py_ssize_t x_row, Py_ssize_t rows, const double* g, Py_ssize_t k,
         double* y) noexcept
