@@ -16,15 +16,24 @@ cdef void rows_times_panel(
     """c[i, :used] (+)= a[i, :k] @ w[:k], for i < m."""
     cdef tap_run run
     cdef Py_ssize_t i = 0, end
-    if m == 1:
-        row_times_panel(a, k, w, w_row, c, vectors, used, accumulate)
-        return
     run.offset, run.length = 0, k
     while i < m:
         end = block_end(i, m, block_rows(c, vectors))
         conv_block(end - i, vectors, a + i * a_row, a_row, &run, 1, w, w_row,
                    c + i * c_row, c_row, used, accumulate)
         i = end
+
+
+cdef inline void product_rows(
+    const real* a, Py_ssize_t a_row, const real* w, Py_ssize_t w_row, real* c, Py_ssize_t c_row,
+    Py_ssize_t m, Py_ssize_t k, Py_ssize_t vectors, Py_ssize_t used, bint accumulate,
+) noexcept nogil:
+    """The same for at least some rows, or all that there are. One has a way of its own: it adds up
+    in another order, so that it must not be one that only the number of threads has left alone."""
+    if m == 1:
+        row_times_panel(a, k, w, w_row, c, vectors, used, accumulate)
+    else:
+        rows_times_panel(a, a_row, w, w_row, c, c_row, m, k, vectors, used, accumulate)
 
 
 cdef void outer_products(
@@ -94,7 +103,7 @@ cdef void nn_task(void* context, Py_ssize_t task, int worker, real* dtype) noexc
         elif packed:
             pack_rows(w, p.b_row, p.b_column, count, used, panel, 0, count)
             w, width = panel, vectors * lane
-        rows_times_panel(
+        product_rows(
             <const real*> p.a + start * p.k + first, p.k, w, width,
             c, p.n, rows, count, vectors, used, first > 0)
         first += count
@@ -122,14 +131,14 @@ cdef void few_rows_task(void* context, Py_ssize_t part, int worker, real* dtype)
         safe = max(0, min(count, p.k - first - vectors_for(max(0, done + width - p.n), p.n)))
         if p.packed:
             safe = count
-            rows_times_panel(a, p.k, <const real*> p.b + done * p.k + first * width, width, c, p.n,
-                             p.m, count, vectors, used, False)
+            product_rows(a, p.k, <const real*> p.b + done * p.k + first * width, width, c, p.n,
+                         p.m, count, vectors, used, False)
         elif safe > 0:
-            rows_times_panel(a, p.k, b, p.n, c, p.n, p.m, safe, vectors, used, False)
+            product_rows(a, p.k, b, p.n, c, p.n, p.m, safe, vectors, used, False)
         if safe < count:
             pack_panel(b + safe * p.n, p.n, 1, count - safe, used, panel, width)
-            rows_times_panel(a + safe, p.k, panel, width, c, p.n, p.m, count - safe, vectors, used,
-                             safe > 0)
+            product_rows(a + safe, p.k, panel, width, c, p.n, p.m, count - safe, vectors, used,
+                         safe > 0)
         done += used
 
 

@@ -162,7 +162,7 @@ cdef void winograd_arrange(
     Py_ssize_t pad_left,
 ) noexcept nogil:
     """Divide the sum over 3x3 windows of x, for the channels and output sizes in s, into tasks."""
-    cdef Py_ssize_t lane = lanes(<real*> x), wanted
+    cdef Py_ssize_t lane = lanes(<real*> x), wanted, panels
     s.work = n * s.oh * s.ow * s.c_in * s.c_out * 4
     s.threads = threads_get() if s.work >= SMALL else 1
     s.tile_rows, s.tile_cols = (s.oh + 1) // 2, (s.ow + 1) // 2
@@ -170,9 +170,12 @@ cdef void winograd_arrange(
         s.tile_rows = s.pooled.h
     s.source = tile_source(x, n, h, w, s.c_in, pad_top, pad_left, s.tile_rows, s.tile_cols, 4)
     s.bands = vectors_for(s.tile_rows, max(1, TILES // s.tile_cols))
-    wanted = vectors_for(2 * s.threads, n * s.bands)
-    s.panel_parts = min(vectors_for(s.c_out, MICRO_MAX_VECTORS * lane), wanted)
-    s.bands = min(s.tile_rows, s.bands * vectors_for(wanted, s.panel_parts))
+    panels, wanted = vectors_for(s.c_out, MICRO_MAX_VECTORS * lane), 2 * s.threads
+    s.panel_parts = 1
+    if s.c_in * s.c_out > s.tile_rows * s.tile_cols * (s.c_in + s.c_out):  # more weights than tiles
+        s.panel_parts = min(panels, vectors_for(wanted, n * s.bands))
+    s.bands = min(s.tile_rows, s.bands * vectors_for(wanted, n * s.bands * s.panel_parts))
+    s.panel_parts = min(panels, s.panel_parts * vectors_for(wanted, n * s.bands * s.panel_parts))
     s.rows = (s.tile_rows + s.bands - 1) // s.bands
     s.panel_size = s.c_in * vectors_for(s.c_out, lane) * lane + APART
     s.copy_size = (2 * s.rows + 2) * s.source.row if s.source.copied else 0
