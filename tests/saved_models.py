@@ -1,7 +1,5 @@
 """Models that travel in files between Keras and here: each made by one function for both, and the
 data and the questions that all such tests share.
-
-Over 400 lines because of its table.
 """
 
 import numpy as np
