@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import cnn_ext
 from cnn_ext import _kernels
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -112,6 +113,27 @@ def test_pictures_are_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_memory_and_scaling_run(program: str, arguments: list, says: str, tmp_path: Path) -> None:
     assert says in ran(program, tmp_path, arguments)
     assert json.loads((tmp_path / "out.json").read_text())["cpu"]
+
+
+# What Keras's own saving calls h5py with.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_saving_is_timed_of_models_that_both_read(keras, monkeypatch, tmp_path) -> None:
+    (saving,) = modules(monkeypatch, "saving")
+    saving.check(keras, tmp_path)
+    found = saving.measure(keras, tmp_path, 1)
+    assert list(found) == list(saving.USES)
+    assert all(seconds[one] > 0 for seconds in found.values() for one in ("cnn_ext", "keras"))
+
+    right = cnn_ext.saving.load_model
+
+    def off_by_a_thousandth(path):
+        model = right(path)
+        model.set_weights([weight * 1.001 for weight in model.get_weights()])
+        return model
+
+    monkeypatch.setattr(cnn_ext.saving, "load_model", off_by_a_thousandth)
+    with pytest.raises(ArithmeticError, match="cnn_ext is off by"):
+        saving.check(keras, tmp_path)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -13,10 +13,23 @@ import numpy as np
 import pytest
 
 import cnn_ext
-from cases import assert_close
 from cnn_ext import saving
 from cnn_ext.saving import ModelFileError, load_model
 from layer_rows import all_rows, fill
+from saved_models import (
+    MODELS,
+    RANDOM,
+    assert_goes_on,
+    assert_same_outputs,
+    assert_same_weights,
+    brightened,
+    data,
+    dense,
+    filled,
+    nested,
+    textbook,
+    two_ends,
+)
 
 pytestmark = [
     # What Keras's own saving and loading call h5py and its layers with.
@@ -31,207 +44,6 @@ def quiet():
     logging.getLogger("absl").setLevel("ERROR")
 
 
-# --- Models -----------------------------------------------------------------------------------
-
-
-def textbook(k):
-    return k.Sequential(
-        [
-            k.layers.Input((10, 10, 1)),
-            k.layers.Conv2D(4, 3, activation="relu"),
-            k.layers.MaxPooling2D(2),
-            k.layers.Conv2D(6, 3, activation="relu"),
-            k.layers.MaxPooling2D(2),
-            k.layers.Flatten(),
-            k.layers.Dropout(0.0),
-            k.layers.Dense(5, activation="relu"),
-            k.layers.Dense(3, activation="softmax"),
-        ]
-    )
-
-
-def dense(k):
-    return k.Sequential([k.layers.Input((6,)), k.layers.Dense(5, "tanh"), k.layers.Dense(3)])
-
-
-def normalized(k):
-    inputs = k.layers.Input((8, 8, 2))
-    x = k.layers.Conv2D(4, 3, use_bias=False)(inputs)
-    x = k.layers.BatchNormalization(momentum=0.7)(x)
-    x = k.layers.LayerNormalization()(k.layers.ReLU(max_value=6.0)(x))
-    x = k.layers.GroupNormalization(2)(x)
-    return k.Model(inputs, k.layers.Dense(3)(k.layers.GlobalAveragePooling2D()(x)))
-
-
-def branches(k):
-    """Layers of one shape in branches of unlike depth: their order is not that of their making."""
-    inputs = k.layers.Input((6,))
-    short = k.layers.Dense(4, name="zz")(inputs)
-    long = k.layers.Dense(4, name="bb")(k.layers.Dense(6, name="mm")(inputs))
-    side = k.layers.Dense(4, name="aa")(inputs)
-    joined = k.layers.Concatenate()([long, k.layers.Add()([side, short])])
-    return k.Model(inputs, k.layers.Dense(3)(joined))
-
-
-def shared(k):
-    one, two = k.layers.Input((6,)), k.layers.Input((6,))
-    layer = k.layers.Dense(4, "relu")
-    again = k.layers.Dense(4)
-    x = k.layers.Subtract()([layer(one), layer(two)])
-    return k.Model([one, two], k.layers.Dense(3)(again(again(x))))
-
-
-def nested(k):
-    """Models in models, functional and Sequential, with weights that are not trained."""
-    inputs = k.layers.Input((6,))
-    deep = k.Sequential([k.layers.Dense(5), k.layers.BatchNormalization()], name="deep")
-    entry = k.layers.Input((6,))
-    inner = k.Model(entry, k.layers.Dense(4)(deep(entry)), name="inner")
-    row = k.Sequential([k.layers.Input((4,)), k.layers.Dense(4, "relu"), k.layers.Dense(4)])
-    return k.Model(inputs, k.layers.Dense(3)(row(inner(inputs))))
-
-
-def nested_twice(k):
-    """A model that is called twice."""
-    inputs = k.layers.Input((6,))
-    entry = k.layers.Input((6,))
-    inner = k.Model(entry, k.layers.Dense(6, "tanh")(entry))
-    return k.Model(inputs, k.layers.Dense(3)(k.layers.Add()([inner(inner(inputs)), inputs])))
-
-
-def frozen(k):
-    """Layers and a model that are not trained, which come last among the weights."""
-    fixed = k.Sequential([k.layers.Dense(5), k.layers.BatchNormalization()])
-    fixed.trainable = False
-    held = k.layers.Dense(4)
-    held.trainable = False
-    mixed = k.Sequential([k.layers.Dense(4, trainable=False), k.layers.Dense(4)])
-    return k.Sequential([k.layers.Input((6,)), fixed, held, mixed, k.layers.Dense(3)])
-
-
-def convolutions(k):
-    inputs = k.layers.Input((8, 8, 2))
-    x = k.layers.SeparableConv2D(4, 3, depth_multiplier=2, padding="same")(inputs)
-    x = k.layers.DepthwiseConv2D(3, strides=2, padding="same")(x)
-    x = k.layers.Conv2DTranspose(3, 3, strides=2, padding="same")(x)
-    x = k.layers.Conv2D(4, 3, dilation_rate=2, groups=1)(x)
-    return k.Model(inputs, k.layers.Dense(3)(k.layers.GlobalMaxPooling2D()(x)))
-
-
-def one_axis(k):
-    inputs = k.layers.Input((12, 3))
-    x = k.layers.Conv1D(4, 3, padding="causal", activation="gelu")(inputs)
-    x = k.layers.MaxPooling1D(2)(k.layers.SeparableConv1D(4, 3)(x))
-    x = k.layers.Cropping1D(1)(k.layers.UpSampling1D(2)(x))
-    return k.Model(inputs, k.layers.Dense(3)(k.layers.GlobalAveragePooling1D()(x)))
-
-
-def three_axes(k):
-    return k.Sequential(
-        [
-            k.layers.Input((6, 6, 6, 1)),
-            k.layers.Conv3D(3, 2, activation="relu"),
-            k.layers.AveragePooling3D(2),
-            k.layers.Flatten(),
-            k.layers.Dense(3),
-        ]
-    )
-
-
-def shapes(k):
-    inputs = k.layers.Input((6, 4, 2))
-    x = k.layers.ZeroPadding2D(((1, 0), (2, 1)))(inputs)
-    x = k.layers.Cropping2D(1)(k.layers.UpSampling2D((2, 1), interpolation="bilinear")(x))
-    x = k.layers.Permute((2, 1, 3))(x)
-    x = k.layers.Reshape((5, -1))(x)
-    return k.Model(inputs, k.layers.Dense(3)(k.layers.Flatten()(x)))
-
-
-def merged(k):
-    inputs = k.layers.Input((6,))
-    a, b = k.layers.Dense(4, "sigmoid")(inputs), k.layers.Dense(4)(inputs)
-    parts = [
-        k.layers.Average()([a, b]), k.layers.Maximum()([a, b]), k.layers.Multiply()([a, b]),
-        k.layers.Minimum()([a, b]), k.layers.Dot(axes=1)([a, b]),
-    ]  # fmt: skip
-    return k.Model(inputs, k.layers.Dense(3)(k.layers.Concatenate(axis=1)(parts)))
-
-
-def activated(k):
-    x = inputs = k.layers.Input((6,))
-    for layer in (
-        k.layers.PReLU(), k.layers.LeakyReLU(0.2), k.layers.ELU(0.7), k.layers.Activation("swish"),
-        k.layers.Softmax(),
-    ):  # fmt: skip
-        x = layer(k.layers.Dense(6)(x))
-    return k.Model(inputs, k.layers.Dense(3)(x))
-
-
-def described(k):
-    """Initializers, regularizers and constraints with configurations."""
-    inputs = k.layers.Input((6, 6, 1))
-    x = k.layers.Conv2D(
-        3, 3, kernel_initializer=k.initializers.TruncatedNormal(stddev=0.2, seed=3),
-        kernel_regularizer=k.regularizers.L1L2(0.01, 0.02), kernel_constraint="non_neg",
-        bias_initializer=k.initializers.Constant(0.1),
-    )(inputs)  # fmt: skip
-    x = k.layers.Dense(
-        4, kernel_initializer="he_normal", kernel_constraint=k.constraints.MaxNorm(0.9, axis=0),
-        bias_regularizer="l2", activity_regularizer="l2",
-    )(k.layers.Flatten()(x))  # fmt: skip
-    return k.Model(inputs, k.layers.Dense(3)(x))
-
-
-def wrapped(k):
-    inputs = k.layers.Input((4, 6))
-    x = k.layers.TimeDistributed(k.layers.Dense(5, kernel_regularizer="l2"))(inputs)
-    x = k.layers.SpectralNormalization(k.layers.Dense(4))(x)
-    return k.Model(inputs, k.layers.Dense(3)(k.layers.Flatten()(x)))
-
-
-def prepared(k):
-    return k.Sequential(
-        [
-            k.layers.Input((9, 9, 1)),
-            k.layers.Rescaling(0.5, offset=0.1),
-            k.layers.CenterCrop(8, 8),
-            k.layers.Resizing(6, 6),
-            k.layers.Normalization(mean=0.2, variance=2.0),
-            k.layers.GaussianNoise(0.0),
-            k.layers.SpatialDropout2D(0.0),
-            k.layers.Flatten(),
-            k.layers.Dense(3),
-        ]
-    )
-
-
-def calculated(k):
-    """Operations among the layers, which Keras writes but does not read."""
-    inputs = k.layers.Input((6,))
-    x = k.layers.Dense(4)(inputs) * 2.0 + 1
-    x = k.ops.concatenate([x, k.ops.sqrt(k.ops.abs(x) + 1.0)], axis=-1)
-    return k.Model(inputs, k.layers.Dense(3)(x - k.ops.mean(x, axis=-1, keepdims=True)))
-
-
-def two_ends(k):
-    """Several outputs, of which one is another's input."""
-    inputs = k.layers.Input((6,))
-    first = k.layers.Dense(3, name="first")(inputs)
-    return k.Model(inputs, [k.layers.Dense(3, name="second")(first), first])
-
-
-def double(k):
-    return k.Sequential(
-        [k.layers.Input((6,), dtype="float64"), k.layers.Dense(4, dtype="float64"),
-         k.layers.Dense(3, dtype="float64")]
-    )  # fmt: skip
-
-
-MODELS = (
-    textbook, dense, normalized, branches, shared, nested, nested_twice, frozen, convolutions,
-    one_axis, three_axes, shapes, merged, activated, described, wrapped, prepared, calculated,
-    two_ends, double,
-)  # fmt: skip
 OPTIMIZERS = {  # each of another kind of state; Adafactor's Keras cannot write to such files
     "SGD": {}, "SGD momentum": {"momentum": 0.9, "nesterov": True}, "AdamW": {"weight_decay": 0.01},
     "RMSprop centered": {"centered": True, "momentum": 0.5}, "Adam amsgrad": {"amsgrad": True},
@@ -239,29 +51,6 @@ OPTIMIZERS = {  # each of another kind of state; Adafactor's Keras cannot write 
     "Adam averages": {"use_ema": True, "ema_momentum": 0.9},
     "Adam accumulating": {"gradient_accumulation_steps": 2},
 }  # fmt: skip
-
-
-def data(model, steps, seed=0):
-    rng = np.random.default_rng(seed)
-
-    def batch(tensors):
-        arrays = [rng.standard_normal((5, *x.shape[1:])).astype("float32") for x in tensors]
-        return arrays if len(arrays) > 1 else arrays[0]
-
-    return [(batch(model.inputs), batch(model.outputs)) for _ in range(steps)]
-
-
-def filled(model):
-    """With weights that say something; what is not trained is about 1, as variances are."""
-    rng = np.random.default_rng(1)
-    model.set_weights(
-        [
-            0.4 * rng.standard_normal(w.shape) + ("variance" in w.path)
-            if "variance" not in w.path else 0.5 + rng.random(w.shape)
-            for w in model.weights
-        ]
-    )  # fmt: skip
-    return model
 
 
 def written(keras, make, path, optimizer=None, steps=2):
@@ -275,30 +64,15 @@ def written(keras, make, path, optimizer=None, steps=2):
     return model
 
 
-def assert_same_weights(ours, theirs):
-    for our, their in zip(ours, theirs, strict=True):
-        np.testing.assert_array_equal(np.asarray(our), np.asarray(their))
-
-
-def assert_same_outputs(ours, theirs, tolerance=1e-5):
-    ours, theirs = (list(y) if isinstance(y, list | tuple) else [y] for y in (ours, theirs))
-    for our, their in zip(ours, theirs, strict=True):
-        assert_close(np.asarray(our), np.asarray(their), tolerance)
-
-
-def assert_goes_on(ours, theirs):
-    """Five more steps: the same losses and, at the end, weights."""
-    for x, y in data(theirs, 5, seed=7):
-        our, their = ours.train_on_batch(x, y), theirs.train_on_batch(x, y)
-        np.testing.assert_allclose(our, their, rtol=1e-4)
-    for our, their in zip(ours.weights, theirs.weights, strict=True):
-        np.testing.assert_allclose(our.numpy(), np.asarray(their), rtol=1e-4, atol=1e-4)
-
-
 # --- Files of Keras 3 -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+UNWRITTEN = {"RandomBrightness"}  # Keras cannot write it to such a file
+
+
+@pytest.mark.parametrize(
+    "make", [m for m in MODELS if m is not brightened], ids=lambda m: m.__name__
+)
 def test_a_model_comes_over_and_training_goes_on(make, keras, tmp_path):
     path = tmp_path / "model.h5"
     theirs = written(keras, make, path, keras.optimizers.Adam(0.01))
@@ -309,7 +83,8 @@ def test_a_model_comes_over_and_training_goes_on(make, keras, tmp_path):
     assert_same_weights(ours.optimizer.variables, theirs.optimizer.variables)
     x, _ = data(theirs, 1, seed=9)[0]
     assert_same_outputs(ours.predict(x, verbose=0), theirs.predict(x, verbose=0))
-    assert_goes_on(ours, theirs)
+    if make not in RANDOM:
+        assert_goes_on(ours, theirs)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -323,7 +98,6 @@ def test_each_optimizer_goes_on(name, keras, tmp_path):
 
 
 ROWS = {row.layer: row for row in reversed(all_rows())}
-UNWRITTEN = {"RandomBrightness"}  # Keras cannot write it to such a file
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

@@ -124,7 +124,7 @@ def value_for(variable: Variable, found: Any, where: str) -> np.ndarray:
     if found.chunks is not None:  # as all that is compressed
         raise Mismatch(f"{where} is compressed or in chunks, which is refused")
     with np.errstate(over="ignore"):
-        return found[()].astype(variable.dtype)
+        return found[()].astype(variable.dtype, copy=False)
 
 
 def text(group: Any, name: str) -> str | None:
