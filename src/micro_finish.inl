@@ -105,22 +105,75 @@ static ALWAYS_INLINE void NAME(combine)(const finish_arguments *f, const REAL *x
     }
 }
 
-/* x + bias, of pixels without a gap that are narrower than a vector: as one stretch, along which
- * the biases repeat. Vectors that reach over the pixel into the next, as masked ones do, would
- * wait for each other's stores. */
-static void NAME(add_narrow)(const REAL *x, const REAL *bias, REAL *y, ptrdiff_t pixels,
-                             ptrdiff_t channels) {
-    REAL repeated[LANES * LANES];
-    const ptrdiff_t period = channels * LANES, size = pixels * channels;
-    for (ptrdiff_t i = 0; i < period; i++)
-        repeated[i] = i < channels ? bias[i] : repeated[i - channels];
-    for (ptrdiff_t i = 0, at = 0; i < size; i += LANES) {
-        const ptrdiff_t count = NAME(lanes_of)(size - i);
-        const vec v = NAME(load_up_to)(x + i, count) + NAME(load)(repeated + at);
-        NAME(store_up_to)(y + i, v, count);
+#define NARROW 64 /* channels; beyond, a pixel is vectors enough */
+
+/* Narrow pixels without a gap as one stretch, along which the biases repeat after `period`
+ * elements: pixel by pixel, a loop would hardly begin, and vectors that reach over a pixel into the
+ * next, as masked ones do, would wait for each other's stores. */
+static ALWAYS_INLINE vec NAME(clamped)(const activation kind, vec v, REAL most) {
+    typedef LANE_INDEX index __attribute__((vector_size(VECTOR_BYTES)));
+    if (kind == RELU_ACTIVATION || kind == LIMITED_RELU_ACTIVATION)
+        v = (vec)(~(v < 0) & (index)v);
+    if (kind == LIMITED_RELU_ACTIVATION) {
+        const vec limit = (vec){0} + most;
+        const index over = v > limit;
+        v = (vec)((over & (index)limit) | (~over & (index)v));
+    }
+    return v;
+}
+
+static ALWAYS_INLINE void NAME(finish_stretch)(const activation kind, const int adds, const REAL *x,
+                                               const REAL *bias, ptrdiff_t period,
+                                               const REAL *other, REAL *y, ptrdiff_t size,
+                                               REAL most) {
+    ptrdiff_t i = 0, at = 0;
+    for (; i + LANES <= size; i += LANES) {
+        vec v = NAME(load)(x + i) + NAME(load)(bias + at);
+        if (adds)
+            v += NAME(load)(other + i);
+        NAME(store)(y + i, NAME(clamped)(kind, v, most));
         at = at + LANES == period ? 0 : at + LANES;
     }
+    if (i < size) {
+        vec v = NAME(load_partial)(x + i, size - i) + NAME(load)(bias + at);
+        if (adds)
+            v += NAME(load_partial)(other + i, size - i);
+        NAME(store_partial)(y + i, NAME(clamped)(kind, v, most), size - i);
+    }
 }
+
+#define STRETCH(kind)                                                                              \
+    if (other != NULL)                                                                             \
+        NAME(finish_stretch)(kind, 1, x, repeated, period, other, y, size, most);                  \
+    else                                                                                           \
+        NAME(finish_stretch)(kind, 0, x, repeated, period, other, y, size, most);
+
+/* Nothing is done, and 1 returned, where they are so few that laying out the biases does not pay.
+ */
+static int NAME(finish_narrow)(const finish_arguments *f, const REAL *x, const REAL *bias,
+                               const REAL *other, REAL *y, ptrdiff_t size, ptrdiff_t channels) {
+    REAL repeated[NARROW * LANES];
+    const REAL most = (REAL)f->setting;
+    ptrdiff_t common = LANES;
+    while (channels % common != 0)
+        common /= 2;
+    const ptrdiff_t period = channels / common * LANES;
+    if (size < 8 * period)
+        return 1;
+    for (ptrdiff_t i = 0; i < period; i++)
+        repeated[i] = i < channels ? bias[i] : repeated[i - channels];
+    if (f->activation == RELU_ACTIVATION) {
+        STRETCH(RELU_ACTIVATION)
+    } else if (f->activation == LIMITED_RELU_ACTIVATION) {
+        STRETCH(LIMITED_RELU_ACTIVATION)
+    } else {
+        STRETCH(NO_ACTIVATION)
+        NAME(activate)(f->activation, y, size, most);
+    }
+    return 0;
+}
+
+#undef STRETCH
 
 #define IN_L1 2048 /* elements of a block of pixels, which its second pass finds in L1 */
 
@@ -129,12 +182,11 @@ static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_p
                          ptrdiff_t first, ptrdiff_t channels) {
     /* Pixels without a gap are activated as one stretch: few channels would not fill a vector. */
     const int together = y_pixel == channels && f->activation != SOFTMAX_ACTIVATION;
-    if (together && x_pixel == channels && channels < LANES && pixels > 2 * LANES &&
-        f->scale == NULL && f->bias != NULL && other == NULL) {
-        NAME(add_narrow)(x, (const REAL *)f->bias + first, y, pixels, channels);
-        NAME(activate)(f->activation, y, pixels * channels, (REAL)f->setting);
+    if (together && x_pixel == channels && channels <= NARROW && f->scale == NULL &&
+        f->bias != NULL && (other == NULL || !f->multiplies) &&
+        !NAME(finish_narrow)(f, x, (const REAL *)f->bias + first, other, y, pixels * channels,
+                             channels))
         return;
-    }
     if (f->activation == RELU_ACTIVATION && f->scale == NULL && f->bias != NULL && other == NULL) {
         const REAL *bias = (const REAL *)f->bias + first; /* the commonest: in one pass */
         for (ptrdiff_t p = 0; p < pixels; p++, x += x_pixel, y += y_pixel)
@@ -153,3 +205,4 @@ static void NAME(finish)(const finish_arguments *f, const REAL *x, ptrdiff_t x_p
 }
 
 #undef IN_L1
+#undef NARROW
