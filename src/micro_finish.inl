@@ -1,6 +1,6 @@
 /* What becomes of sums before they leave the cache: a scale, a bias, another array added to them or
- * multiplied by them, an activation. Plain loops over the channels, which the compiler vectorises;
- * see micro.h. A NaN stays a NaN through every activation. */
+ * multiplied by them, an activation. Mostly plain loops over the channels, which the compiler
+ * vectorises; see micro.h. A NaN stays a NaN through every activation. */
 
 static ALWAYS_INLINE REAL NAME(activated)(const activation kind, REAL v, REAL setting) {
     switch (kind) {
@@ -107,9 +107,7 @@ static ALWAYS_INLINE void NAME(combine)(const finish_arguments *f, const REAL *x
 
 #define NARROW 64 /* channels; beyond, a pixel is vectors enough */
 
-/* Narrow pixels without a gap as one stretch, along which the biases repeat after `period`
- * elements: pixel by pixel, a loop would hardly begin, and vectors that reach over a pixel into the
- * next, as masked ones do, would wait for each other's stores. */
+/* The activations that are limits. */
 static ALWAYS_INLINE vec NAME(clamped)(const activation kind, vec v, REAL most) {
     typedef LANE_INDEX index __attribute__((vector_size(VECTOR_BYTES)));
     if (kind == RELU_ACTIVATION || kind == LIMITED_RELU_ACTIVATION)
@@ -122,6 +120,9 @@ static ALWAYS_INLINE vec NAME(clamped)(const activation kind, vec v, REAL most) 
     return v;
 }
 
+/* Narrow pixels without a gap as one stretch, along which the biases repeat after `period`
+ * elements: pixel by pixel, a loop would hardly begin, and vectors that reach over a pixel into the
+ * next, as masked ones do, would wait for each other's stores. */
 static ALWAYS_INLINE void NAME(finish_stretch)(const activation kind, const int adds, const REAL *x,
                                                const REAL *bias, ptrdiff_t period,
                                                const REAL *other, REAL *y, ptrdiff_t size,
@@ -148,8 +149,7 @@ static ALWAYS_INLINE void NAME(finish_stretch)(const activation kind, const int 
     else                                                                                           \
         NAME(finish_stretch)(kind, 0, x, repeated, period, other, y, size, most);
 
-/* Nothing is done, and 1 returned, where they are so few that laying out the biases does not pay.
- */
+/* Returns 1, with nothing done, for so few that laying out the biases does not pay. */
 static int NAME(finish_narrow)(const finish_arguments *f, const REAL *x, const REAL *bias,
                                const REAL *other, REAL *y, ptrdiff_t size, ptrdiff_t channels) {
     REAL repeated[NARROW * LANES];
