@@ -390,3 +390,31 @@ def test_outputs_that_depend_on_one_another_are_recorded() -> None:
     maps, classes = model(images((28, 28, 1), 2))
     (by_maps,) = gradients(classes[:, 3].sum(), [maps])
     assert by_maps.shape == maps.shape and by_maps.any()
+
+
+@pytest.mark.parametrize("how", [{}, {"training": None}])
+def test_a_model_within_a_model_is_called_for_what_the_outer_is(how: Any) -> None:
+    class Outer(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = keras.Sequential([layers.Input((40,)), layers.Dropout(0.5)])
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x, **how)
+
+    model, x = Outer(), np.ones((8, 40), np.float32)
+    for _ in range(2):
+        assert (model(x, training=True).numpy() == 0).any()
+        assert (model(x).numpy() == 1).all()
+
+
+def test_sizes_that_the_inputs_do_not_have_are_refused_at_every_call() -> None:
+    model = keras.Sequential([layers.Input((8, 8, 1)), layers.Conv2D(2, 3)])
+    model = keras.Model(model.inputs[0], model.outputs[0])
+    for size in (8, 9, 9, 8):
+        x = np.ones((2, size, size, 1), np.float32)
+        if size == 8:
+            assert model(x).shape == (2, 6, 6, 2)
+        else:
+            with pytest.raises(ValueError, match="shape"):
+                model(x)

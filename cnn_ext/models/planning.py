@@ -174,4 +174,4 @@ def _is_in_use(kwargs: dict[str, Any]) -> bool:
     """Whether a call with these keywords is outside of training."""
     if kwargs and (len(kwargs) > 1 or "training" not in kwargs or kwargs["training"]):
         return False
-    return bool(kwargs) or not called_for_training()
+    return kwargs.get("training") is False or not called_for_training()

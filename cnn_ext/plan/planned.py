@@ -55,11 +55,8 @@ class Plans:
         """The model's flat outputs for float32 arrays, or None if there is no plan for them."""
         if _kernels.chosen_kernels() is not None:
             return None
-        shapes = tuple([a.shape for a in arrays])
         with self._turns.lock:
-            if shapes not in self._by_shape and not _are_fit(graph, shapes):
-                return None
-            found = self._found(model, graph, shapes)
+            found = self._found(model, graph, tuple([a.shape for a in arrays]))
             return None if isinstance(found, NotPlanned) else found.run(arrays)
 
     def found(self, model: Any, graph: Any, shapes: Shapes) -> Planned:
@@ -83,6 +80,8 @@ class Plans:
             self._forget()
             found = None
         if found is None:
+            if not _are_fit(graph, shapes):
+                return NotPlanned("the model's inputs have other sizes")
             found = self._made(model, graph, shapes)
             while len(self._by_shape) >= KEPT:
                 del self._by_shape[next(iter(self._by_shape))]
