@@ -14,7 +14,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["cnn_ext", "zipfile", "tarfile", "gzip", "json", "h5py"]):
-    import fuzzed as targets
+    import fuzzed
 
 import mutate
 
@@ -29,7 +29,7 @@ def limit_memory() -> None:
 
 def main() -> None:
     name = sys.argv.pop(1)
-    targets.try_on(name, b"")  # imports all that there is to import
+    fuzzed.try_on(name, b"")  # imports all that there is to import
 
     def mutate_one(data: bytes, max_size: int, seed: int) -> bytes:
         chance = random.Random(seed)
@@ -39,7 +39,7 @@ def main() -> None:
         return changed if len(changed) <= max_size else data
 
     def take(data: bytes) -> None:
-        targets.try_on(name, data)
+        fuzzed.try_on(name, data)
 
     limits = ["-timeout=10", "-rss_limit_mb=4000", "-max_len=65536", "-len_control=0"]
     atheris.Setup([*sys.argv, *limits], take, custom_mutator=mutate_one)
