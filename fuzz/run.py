@@ -13,7 +13,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["cnn_ext", "zipfile", "tarfile", "gzip", "json", "h5py"]):
+with atheris.instrument_imports(include=["cnn_ext", "zipfile", "tarfile", "gzip", "json"]):
     import fuzzed
 
 import mutate

@@ -1,26 +1,21 @@
 """HDF5 as far as model files need it: groups, plain arrays of numbers, and text in attributes.
 
-Whatever is read is checked first: that it lies in the file itself, that it is of the kind and shape
-that is expected, and that it takes no more memory than it may. Links, external and virtual storage,
-chunks and filters are refused.
+Whatever is read is checked first: that it lies in the file itself, and that it is of the kind and
+shape that is expected. Links, external and virtual storage, chunks and filters are refused.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import math
-import mmap
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
-from cnn_ext import budget
 from cnn_ext.autograd import Variable
+from cnn_ext.saving.hdf5_file import Dataset, File, Group
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_HEAP = b"GCOL\1\0\0\0"  # what a heap of texts of any length begins with
 _MAX_DEPTH = 100  # of groups in groups
 _MAX_NAME = 4096  # characters
 
@@ -38,96 +33,90 @@ class Mismatch(ValueError):
 
 
 @contextlib.contextmanager
-def opened(source: Any, where: str) -> Iterator[Any]:
-    """The HDF5 file of a path or an open file; what goes wrong becomes a ModelFileError."""
-    import h5py
-
+def opened(source: Path | bytes, where: str) -> Iterator[Group]:
+    """The root of an HDF5 file; what goes wrong becomes a ModelFileError."""
     try:
-        with h5py.File(source, "r") as file:
-            yield file
+        yield File(source if isinstance(source, bytes) else source.read_bytes()).root
     except Mismatch as error:
         raise ModelFileError(f"{where}: {error}") from None
     except (Warning, ModelFileError):
         raise
-    except Exception as error:  # whatever HDF5 makes of a damaged file
+    except Exception as error:  # whatever the reader makes of a damaged file
         raise ModelFileError(f"{where} is not a readable HDF5 file: {error}") from None
 
 
-def member(group: Any, place: str) -> Any:
+def member(group: Group, place: str) -> Group | Dataset | None:
     """What lies at a path within the group, None if nothing; links elsewhere are refused."""
-    import h5py
-
     steps = place.split("/")
     if len(steps) > _MAX_DEPTH:
         raise Mismatch(f"'{place[:99]}...' is deeper than {_MAX_DEPTH} groups")
+    found: Group | Dataset | None = group
     for name in steps:
-        link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
-        if link is None:
+        if not isinstance(found, Group) or name not in found:
             return None
-        if not isinstance(link, h5py.HardLink):
+        if found.links[name] is None:
             raise Mismatch(f"'{place}' is a link, which is refused")
-        group = group[name]
-    return group
+        found = found.get(name)
+    return found
 
 
-def subgroup(group: Any, place: str) -> Any:
+def subgroup(group: Group, place: str) -> Group | None:
     """The group at a path within the group, None if there is nothing."""
-    import h5py
-
     found = member(group, place)
-    if found is not None and not isinstance(found, h5py.Group):
+    if isinstance(found, Dataset):
         raise Mismatch(f"'{place}' is not a group")
     return found
 
 
-def groups(file: Any) -> Iterator[tuple[str, Any]]:
+def groups(group: Group) -> Iterator[tuple[str, Group]]:
     """All groups below, with their paths, each once; links are left out."""
-    from h5py import Group, h5l, h5o
-
-    waiting, met = [("", file.id)], {h5o.get_info(file.id).addr}
+    waiting, met = [("", group)], {group.address}
     while waiting:
         place, group = waiting.pop()
         if place.count("/") >= _MAX_DEPTH:
             raise Mismatch(f"'{place[:99]}...' is deeper than {_MAX_DEPTH} groups")
-        for name in group:
-            if group.links.get_info(name).type != h5l.TYPE_HARD:
-                continue
-            info = h5o.get_info(group, name)
-            if info.type == h5o.TYPE_GROUP and info.addr not in met:
-                met.add(info.addr)
-                path = f"{place}/{name.decode()}".lstrip("/")
-                waiting.append((path, h5o.open(group, name)))
-                yield path, Group(waiting[-1][1])
+        for name in group.links:
+            found = group.get(name)
+            if isinstance(found, Group) and found.address not in met:
+                met.add(found.address)
+                waiting.append((f"{place}/{name}".lstrip("/"), found))
+                yield waiting[-1]
 
 
-def dataset(group: Any, name: str, where: str) -> Any:
+def dataset(group: Group, place: str) -> Dataset:
     """The array of numbers at a path within the group, not yet read."""
-    import h5py
-
-    found = member(group, name)
-    if not isinstance(found, h5py.Dataset):
-        raise Mismatch(f"{where} is not a dataset")
-    if found.is_virtual or found.external:
-        raise Mismatch(f"{where} is stored outside the file, which is refused")
+    found = member(group, place)
+    if not isinstance(found, Dataset):
+        raise Mismatch(f"'{place}' is not a dataset")
+    if found.is_outside:
+        raise Mismatch(f"'{place}' is stored outside the file, which is refused")
     return found
 
 
-def value_for(variable: Variable, found: Any, where: str) -> np.ndarray:
+def value_for(variable: Variable, found: Dataset, place: str) -> np.ndarray:
     """A dataset's value, read only if it is what the variable takes."""
     if found.shape != variable.shape:
         raise Mismatch(
-            f"{where} has shape {found.shape} where the model has {variable.shape} "
+            f"'{place}' has shape {found.shape} where the model has {variable.shape} "
             f"('{variable.path}')"
         )
-    if found.dtype.kind not in ("iu" if variable.data.dtype.kind in "iu" else "fiu"):
-        raise Mismatch(f"{where} holds {found.dtype}, not numbers for {variable.dtype}")
-    if found.chunks is not None:  # as all that is compressed
-        raise Mismatch(f"{where} is compressed or in chunks, which is refused")
+    wanted = "iu" if variable.data.dtype.kind in "iu" else "fiu"
+    if found.type.dtype is None or found.type.dtype.kind not in wanted:
+        raise Mismatch(f"'{place}' holds {found.type.name}, not numbers for {variable.dtype}")
     with np.errstate(over="ignore"):
-        return found[()].astype(variable.dtype, copy=False)
+        return numbers(found, place).astype(variable.dtype, copy=False)
 
 
-def text(group: Any, name: str) -> str | None:
+def numbers(found: Dataset, place: str) -> np.ndarray:
+    """A dataset's values, which cannot be written to."""
+    if found.type.dtype is None:
+        raise Mismatch(f"'{place}' holds {found.type.name}, not numbers")
+    if found.is_chunked:
+        raise Mismatch(f"'{place}' is compressed or in chunks, which is refused")
+    return found.read()
+
+
+def text(group: Group, name: str) -> str | None:
     """The text in an attribute, None if there is none of this name."""
     found = _texts(group, name)
     if found is None or len(found) == 1:
@@ -135,7 +124,7 @@ def text(group: Any, name: str) -> str | None:
     raise Mismatch(f"attribute '{name}' holds {len(found)} texts where one is expected")
 
 
-def names(group: Any, name: str) -> list[str]:
+def names(group: Group, name: str) -> list[str]:
     """The list of names in an attribute, or in several: `name0`, `name1`, ..."""
     found = _texts(group, name)
     if found is None:
@@ -146,63 +135,13 @@ def names(group: Any, name: str) -> list[str]:
     return found
 
 
-def _texts(group: Any, name: str) -> list[str] | None:
+def _texts(group: Group, name: str) -> list[str] | None:
     """All texts in an attribute, None if there is none of this name."""
-    import h5py
-
-    if name not in group.attrs:
+    found = group.attributes.get(name)
+    if found is None:
         return None
-    attribute = group.attrs.get_id(name)
-    shape = attribute.shape
-    if shape is None or 0 in shape:
+    if found.shape is None or 0 in found.shape:
         return []
-    kind = h5py.check_string_dtype(attribute.dtype)
-    if kind is None or len(shape) > 1:
-        raise Mismatch(f"attribute '{name}' of {attribute.dtype}{list(shape)} holds no text")
-    size = group.file.id.get_filesize()
-    limit, taken = size, attribute.get_storage_size()
-    if kind.length is None:
-        _check_heaps(group.file)
-    if kind.length is None and taken <= size:  # each is a reference, and all may be to one text
-        limit, taken = budget.PASSING, math.prod(shape) * size
-        if taken > limit:
-            taken = math.prod(shape) * _longest_text(group.file)
-    if taken > limit:
-        raise Mismatch(f"attribute '{name}' may need {taken} bytes, more than {limit}")
-    found = group.attrs[name]
-    flat = found.tolist() if isinstance(found, np.ndarray) else [found]
-    return [item.decode("utf8") if isinstance(item, bytes) else str(item) for item in flat]
-
-
-def _check_heaps(file: Any) -> None:
-    if file.id.get_create_plist().get_sizes()[1] != 8:
-        raise Mismatch("its sizes are not of 8 bytes, as those of all writers are")
-    with open(file.filename, "rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as m:
-        check_heaps(m)
-
-
-def check_heaps(content: bytes | mmap.mmap) -> None:
-    """An error for a heap of texts whose parts do not fill it, over which HDF5 loops for ever."""
-    place = content.find(_HEAP)
-    while place >= 0:
-        end = place + int.from_bytes(content[place + 8 : place + 16], "little")
-        part = place + 16
-        while part + 16 <= end:
-            size = int.from_bytes(content[part + 8 : part + 16], "little")
-            is_rest = content[part : part + 2] == b"\0\0"
-            part += size if is_rest else 16 + (size + 7) // 8 * 8
-            if part > end or end > len(content) or (is_rest and size < 16):
-                raise Mismatch("a heap of texts is damaged")
-        place = content.find(_HEAP, place + 4)
-
-
-def _longest_text(file: Any) -> int:
-    """A bound on the bytes of a text of any length: the largest heap in which such are kept."""
-    longest = 0
-    with open(file.filename, "rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as m:
-        place = m.find(b"GCOL")
-        while place >= 0:
-            stated = int.from_bytes(m[place + 8 : place + 16], "little")
-            longest = max(longest, min(stated, len(m) - place))
-            place = m.find(b"GCOL", place + 4)
-    return longest
+    if not found.type.is_text or len(found.shape) > 1:
+        raise Mismatch(f"attribute '{name}' of {found.type.name}{[*found.shape]} holds no text")
+    return found.texts()

@@ -24,9 +24,9 @@ _MODEL, _OPTIMIZER, _TOP = "model_weights", "optimizer_weights", "top_level_mode
 _RATE = "learning_rate"
 
 
-def is_legacy(file: Any) -> bool:
+def is_legacy(file: hdf5.Group) -> bool:
     """Whether an open HDF5 file has the layout of legacy weights or models."""
-    return any(name in file.attrs for name in ("layer_names", "layer_names0")) or _MODEL in file
+    return _MODEL in file or bool(file.attributes.keys() & {"layer_names", "layer_names0"})
 
 
 def model_in(path: Path, custom_objects: Mapping[str, Any] | None, compile: bool) -> Any:
@@ -49,13 +49,13 @@ def model_in(path: Path, custom_objects: Mapping[str, Any] | None, compile: bool
     return model
 
 
-def _described(file: Any, name: str, path: Path) -> dict[str, Any] | None:
+def _described(file: hdf5.Group, name: str, path: Path) -> dict[str, Any] | None:
     described = hdf5.text(file, name)
     return None if described is None else parsed(described.encode(), f"{path}: {name}")
 
 
 def values_in(
-    file: Any, model: Any, skip_mismatch: bool = False, by_name: bool | None = None
+    file: hdf5.Group, model: Any, skip_mismatch: bool = False, by_name: bool | None = None
 ) -> Values:
     """What an open file holds for the weights of a model's layers.
 
@@ -65,7 +65,7 @@ def values_in(
         skip_mismatch: leave weights of other shapes as they are, with a warning.
         by_name: take layers of the same names; else all that have weights, in their order.
     """
-    group = hdf5.subgroup(file, _MODEL) if "layer_names" not in file.attrs else None
+    group = hdf5.subgroup(file, _MODEL) if "layer_names" not in file.attributes else None
     reader = _Reader(file if group is None else group, skip_mismatch)
     (reader.by_name if by_name else reader.in_order)(model)
     return reader.values
@@ -74,7 +74,7 @@ def values_in(
 class _Reader:
     """Collects the values for weights, each layer's checked before they are read."""
 
-    def __init__(self, group: Any, skip_mismatch: bool) -> None:
+    def __init__(self, group: hdf5.Group, skip_mismatch: bool) -> None:
         self.group, self.skip_mismatch = group, skip_mismatch
         self.values: Values = {}
 
@@ -137,10 +137,9 @@ class _Reader:
         return False
 
     def _read(self, what: str, place: str, weights: list[str], variables: list[Variable]) -> None:
-        group = hdf5.subgroup(self.group, place)
         for name, variable in zip(weights, variables, strict=True):
-            where = f"'{place}/{name}'"
-            found = hdf5.dataset(group, name, where)
+            path = f"{place}/{name}"
+            found = hdf5.dataset(self.group, path)
             if found.shape != variable.shape:
                 told = (
                     f"for weight {variable.path}. Weight expects shape {variable.shape}. "
@@ -150,14 +149,14 @@ class _Reader:
                     raise Mismatch(f"Shape mismatch in {what} {told}")
                 _warn(f"Skipping loading weights for {what} due to mismatch in shape {told}")
                 continue
-            self.values[id(variable)] = variable, hdf5.value_for(variable, found, where)
+            self.values[id(variable)] = variable, hdf5.value_for(variable, found, path)
 
 
 def _in_legacy_order(layer: Any) -> list[Variable]:
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
-def _optimizer_values(file: Any, model: Any) -> Values:
+def _optimizer_values(file: hdf5.Group, model: Any) -> Values:
     """The optimizer's state; none, with a warning, if it does not match."""
     group = hdf5.subgroup(file, _OPTIMIZER)
     if group is None:
@@ -175,9 +174,9 @@ def _optimizer_values(file: Any, model: Any) -> Values:
         if len(names) != len(variables):
             raise Mismatch(f"it holds {len(names)} variables for {len(variables)}")
         for name, variable in zip(names, variables, strict=True):
-            where = f"'{_OPTIMIZER}/{name}'"
-            dataset = hdf5.dataset(group, name, where)
-            values[id(variable)] = variable, hdf5.value_for(variable, dataset, where)
+            path = f"{_OPTIMIZER}/{name}"
+            found = hdf5.dataset(file, path)
+            values[id(variable)] = variable, hdf5.value_for(variable, found, path)
     except Mismatch as error:
         _warn(
             "Error in loading the saved optimizer state. As a result, your model is starting with "

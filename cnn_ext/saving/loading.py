@@ -11,6 +11,7 @@ from cnn_ext import registry
 from cnn_ext._errors import teaches_keywords
 from cnn_ext.saving import hdf5, legacy, model_file, tensors, weights
 from cnn_ext.saving.hdf5 import ModelFileMissing
+from cnn_ext.saving.hdf5_file import SIGNATURE
 
 
 @teaches_keywords
@@ -41,7 +42,7 @@ def load_model(
             f"File not found: filepath={path}. Please ensure the file is an accessible `.keras` "
             "zip file."
         )
-    if _begins_with(path, hdf5.SIGNATURE):
+    if _begins_with(path, SIGNATURE):
         return legacy.model_in(path, custom_objects, compile)
     with open(path, "rb") as file:
         return model_file.model_in(file, path.stat().st_size, str(path), custom_objects, compile)

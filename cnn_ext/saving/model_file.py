@@ -123,15 +123,15 @@ def model_in(
     """The model in an open file of this many bytes; `where` names it in errors."""
     node, weights = _read_archive(file, size, where)
     model = model_of(node, custom_objects, compile, len(weights), where)
-    with opened(io.BytesIO(weights), f"{where}: {_WEIGHTS}") as store:
+    with opened(weights, f"{where}: {_WEIGHTS}") as store:
         set_all(values_in(store, model))
     return model
 
 
-def weights_of(path: Path) -> io.BytesIO:
+def weights_of(path: Path) -> bytes:
     """The `.weights.h5` file within a `.keras` file."""
     with open(path, "rb") as file:
-        return io.BytesIO(_read_archive(file, path.stat().st_size, str(path))[1])
+        return _read_archive(file, path.stat().st_size, str(path))[1]
 
 
 def _read_archive(file: BinaryIO, size: int, where: str) -> tuple[dict[str, Any], bytes]:

@@ -49,8 +49,8 @@ def load_training(model: Any, path: str | os.PathLike[str]) -> dict[str, Any] | 
 
     Raises a ModelFileError, before anything is changed, if the file cannot be used.
     """
-    with hdf5.opened(path, str(path)) as file:
-        state = _state_in(file, os.path.getsize(path))
+    with hdf5.opened(Path(path), str(path)) as file:
+        state = _state_in(file)
         values = values_in(file, model)
     set_all(values)
     return state
@@ -73,12 +73,12 @@ def plain_bytes(value: Any) -> bytes:
     return b"".join([f"{text}{shapes}".encode(), *(array.tobytes() for array in arrays)])
 
 
-def _state_in(file: Any, size: int) -> dict[str, Any] | None:
+def _state_in(file: hdf5.Group) -> dict[str, Any] | None:
     if _GROUP not in file:
         return None
     try:
-        text = _array(file, "state", size).tobytes()
-        state = _decoded(parsed(text, f"{_GROUP}/state"), file, size)
+        text = _array(file, "state").tobytes()
+        state = _decoded(parsed(text, f"{_GROUP}/state"), file)
     except hdf5.Mismatch:
         raise
     except ModelFileError as error:
@@ -90,13 +90,9 @@ def _state_in(file: Any, size: int) -> dict[str, Any] | None:
     return state
 
 
-def _array(file: Any, name: str, size: int) -> np.ndarray:
-    dataset = hdf5.dataset(file, f"{_GROUP}/{name}", f"'{_GROUP}/{name}'")
-    stored = dataset.id.get_storage_size()
-    plain = dataset.dtype.kind in _KINDS and dataset.chunks is None
-    if not plain or not stored == dataset.nbytes <= size:
-        raise hdf5.Mismatch(f"'{_GROUP}/{name}' does not hold the numbers that it declares")
-    return dataset[()]
+def _array(file: hdf5.Group, name: str) -> np.ndarray:
+    place = f"{_GROUP}/{name}"
+    return hdf5.numbers(hdf5.dataset(file, place), place).copy()
 
 
 def _is_bool(value: np.ndarray) -> bool:
@@ -129,18 +125,18 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
     raise NotPlainError(f"an object of type {type(value).__name__}")
 
 
-def _decoded(value: Any, file: Any, size: int) -> Any:
+def _decoded(value: Any, file: hdf5.Group) -> Any:
     if isinstance(value, list):
-        return [_decoded(v, file, size) for v in value]
+        return [_decoded(v, file) for v in value]
     if not isinstance(value, dict):
         return value
     ((kind, inside),) = value.items()
     if kind in ("array", "bools"):
         index, is_scalar = inside
-        array = _array(file, str(int(index)), size)
+        array = _array(file, str(int(index)))
         array = array.view(np.bool_) if kind == "bools" else array
         return array[()] if is_scalar else array
     if kind == "dict":
-        return {_decoded(k, file, size): _decoded(v, file, size) for k, v in inside}
+        return {_decoded(k, file): _decoded(v, file) for k, v in inside}
     makes: dict[str, Any] = {"tuple": tuple, "set": set}
-    return makes[kind](_decoded(v, file, size) for v in inside)
+    return makes[kind](_decoded(v, file) for v in inside)

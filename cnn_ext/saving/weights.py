@@ -107,7 +107,7 @@ def write_weights(model: Any, file: Any, include_optimizer: bool = True) -> None
             group.create_dataset(str(index), data=variable.data)
 
 
-def values_in(file: Any, model: Any, skip_mismatch: bool = False) -> Values:
+def values_in(file: hdf5.Group, model: Any, skip_mismatch: bool = False) -> Values:
     """What an open HDF5 file holds for all variables of a model and its optimizer."""
     found: Values = {}
     places = []
@@ -192,7 +192,7 @@ def _layers_in(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str, An
 
 
 def _read_all(
-    file: Any, place: str, variables: list[Variable]
+    file: hdf5.Group, place: str, variables: list[Variable]
 ) -> list[tuple[Variable, np.ndarray]]:
     """As `_read`; an optimizer that had made no step was saved without what the first one makes."""
     group = hdf5.subgroup(file, place) if place == "optimizer/vars" else None
@@ -203,21 +203,21 @@ def _read_all(
     return _read(file, place, variables)
 
 
-def _read(file: Any, place: str, variables: list[Variable]) -> list[tuple[Variable, np.ndarray]]:
+def _read(
+    file: hdf5.Group, place: str, variables: list[Variable]
+) -> list[tuple[Variable, np.ndarray]]:
     """The values that the file holds for these variables, each checked before it is read."""
-    group = hdf5.subgroup(file, place)
-    count = 0 if group is None else len(group)
+    count = len(hdf5.subgroup(file, place) or ())
     if count != len(variables):
         raise Mismatch(f"'{place}' holds {count} variables where the model has {len(variables)}")
     values = []
     for index, variable in enumerate(variables):
-        where = f"'{place}/{index}'"
-        dataset = hdf5.dataset(group, str(index), where)
-        values.append((variable, hdf5.value_for(variable, dataset, where)))
+        path = f"{place}/{index}"
+        values.append((variable, hdf5.value_for(variable, hdf5.dataset(file, path), path)))
     return values
 
 
-def _unread(file: Any, places: list[str]) -> list[str]:
+def _unread(file: hdf5.Group, places: list[str]) -> list[str]:
     """Where the file holds variables of layers that were not asked for."""
     found = [name for name, group in hdf5.groups(file) if name.endswith("/vars") and len(group)]
     return [n for n in found if n not in places and not n.startswith("optimizer/")]
