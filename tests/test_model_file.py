@@ -387,6 +387,12 @@ def test_bad_archive_is_refused(change, says, good):
     assert peak < 50 * good.stat().st_size + 1e6
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_take_memory_as_they_declare_are_refused(method, good):
+    write(good, members(good), method)
+    refused(good, "must be stored or deflated. Received: method")
+
+
 def patched(data, signature, offset, fmt, value):
     """The header fields of all members changed, in a ZIP's bytes."""
     data = bytearray(data)
@@ -413,10 +419,10 @@ def twice(data):
 BYTES = {  # what is done to the bytes of a good file, and what is said of it
     "duplicate": (twice, "holds 'config.json' more than once"),
     "encrypted": (lambda d: both(d, 6, 8, "<H", 1), "is encrypted"),
-    "unknown compression": (lambda d: both(d, 8, 10, "<H", 99), "not a readable"),
+    "unknown compression": (lambda d: both(d, 8, 10, "<H", 99), "Received: method 99"),
     "compressed, it says": (lambda d: both(d, 8, 10, "<H", 8), "not a readable"),
-    "bzip2, it says": (lambda d: both(d, 8, 10, "<H", 12), "not a readable"),
-    "LZMA, it says": (lambda d: both(d, 8, 10, "<H", 14), "not a readable"),
+    "bzip2, it says": (lambda d: both(d, 8, 10, "<H", 12), "must be stored or deflated"),
+    "LZMA, it says": (lambda d: both(d, 8, 10, "<H", 14), "must be stored or deflated"),
     "larger, it says": (lambda d: both(d, 22, 24, "<I", 2**31), "would need 2147483648 bytes"),
     "smaller, it says": (lambda d: both(d, 22, 24, "<I", 10), "not a readable|size"),
     "other checksum": (lambda d: both(d, 14, 16, "<I", 12345), "not a readable.*CRC"),

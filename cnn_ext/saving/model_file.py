@@ -32,6 +32,7 @@ from cnn_ext.saving.weights import (
 
 KERAS_VERSION = "3.15.0"  # whose format is written
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_MEMBERS = 10_000
 _MAX_RATIO = 50  # uncompressed bytes for a byte of the file
 
@@ -166,6 +167,10 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     if name not in archive.namelist():
         raise ModelFileError(f"it must hold '{name}'. Received: {archive.namelist()[:9]}")
     member = archive.getinfo(name)
+    if member.compress_type not in _METHODS:  # others take memory that they declare themselves
+        raise ModelFileError(
+            f"'{name}' must be stored or deflated. Received: method {member.compress_type}"
+        )
     if member.file_size > limit:
         raise ModelFileError(
             f"'{name}' would need {member.file_size} bytes, more than the {limit} that a file "
