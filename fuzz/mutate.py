@@ -184,7 +184,7 @@ def _copy(root: Group, store: Any) -> None:
     for place, group in [("/", root), *hdf5.groups(root)]:
         copied = store.require_group(place)
         for name, attribute in group.attributes.items():
-            if attribute.type.is_text and attribute.shape is not None:
+            if attribute.type.padding is not None and attribute.shape is not None:
                 texts = attribute.texts()
                 is_list = attribute.shape != ()
                 copied.attrs[name] = [text.encode() for text in texts] if is_list else texts[0]

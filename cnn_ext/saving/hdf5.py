@@ -36,7 +36,10 @@ class Mismatch(ValueError):
 def opened(source: Path | bytes, where: str) -> Iterator[Group]:
     """The root of an HDF5 file; what goes wrong becomes a ModelFileError."""
     try:
-        yield File(source if isinstance(source, bytes) else source.read_bytes()).root
+        with contextlib.closing(
+            File(source if isinstance(source, bytes) else source.read_bytes())
+        ) as file:
+            yield file.root
     except Mismatch as error:
         raise ModelFileError(f"{where}: {error}") from None
     except (Warning, ModelFileError):
@@ -47,7 +50,7 @@ def opened(source: Path | bytes, where: str) -> Iterator[Group]:
 
 def member(group: Group, place: str) -> Group | Dataset | None:
     """What lies at a path within the group, None if nothing; links elsewhere are refused."""
-    steps = place.split("/")
+    steps = [step for step in place.split("/") if step not in ("", ".")]
     if len(steps) > _MAX_DEPTH:
         raise Mismatch(f"'{place[:99]}...' is deeper than {_MAX_DEPTH} groups")
     found: Group | Dataset | None = group
@@ -68,19 +71,23 @@ def subgroup(group: Group, place: str) -> Group | None:
     return found
 
 
-def groups(group: Group) -> Iterator[tuple[str, Group]]:
+def groups(
+    group: Group, place: str = "", met: set[int] | None = None
+) -> Iterator[tuple[str, Group]]:
     """All groups below, with their paths, each once; links are left out."""
-    waiting, met = [("", group)], {group.address}
-    while waiting:
-        place, group = waiting.pop()
-        if place.count("/") >= _MAX_DEPTH:
-            raise Mismatch(f"'{place[:99]}...' is deeper than {_MAX_DEPTH} groups")
-        for name in group.links:
-            found = group.get(name)
-            if isinstance(found, Group) and found.address not in met:
-                met.add(found.address)
-                waiting.append((f"{place}/{name}".lstrip("/"), found))
-                yield waiting[-1]
+    met = {group.address} if met is None else met
+    if place.count("/") >= _MAX_DEPTH or len(place) > _MAX_NAME:
+        raise Mismatch(
+            f"'{place[:99]}...' is deeper than {_MAX_DEPTH} groups, or its path is longer than "
+            f"{_MAX_NAME} characters"
+        )
+    for name in group.links:
+        found = group.get(name)
+        if isinstance(found, Group) and found.address not in met:
+            met.add(found.address)
+            path = f"{place}/{name}".lstrip("/")
+            yield path, found
+            yield from groups(found, path, met)
 
 
 def dataset(group: Group, place: str) -> Dataset:
@@ -142,6 +149,6 @@ def _texts(group: Group, name: str) -> list[str] | None:
         return None
     if found.shape is None or 0 in found.shape:
         return []
-    if not found.type.is_text or len(found.shape) > 1:
+    if found.type.padding is None or len(found.shape) > 1:
         raise Mismatch(f"attribute '{name}' of {found.type.name}{[*found.shape]} holds no text")
     return found.texts()

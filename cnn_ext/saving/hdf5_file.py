@@ -23,7 +23,7 @@ import numpy as np
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_READS = 3  # bytes read for a byte of the file
 _MOST_PARTS = 2**20  # which are a few for each variable of a model
-_MAX_PART = 2**16  # bytes of an attribute or a link, as most versions of the format have it
+_MAX_NAME = 2**16  # bytes
 _NOWHERE = 2**64 - 1
 _DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _OUTSIDE, _LAYOUT = 0x1, 0x2, 0x3, 0x6, 0x7, 0x8
 _ATTRIBUTE, _CONTINUATION, _SYMBOLS, _ATTRIBUTE_INFO = 0xC, 0x10, 0x11, 0x15
@@ -31,7 +31,7 @@ _USED = {
     _DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _OUTSIDE, _LAYOUT, _ATTRIBUTE, _SYMBOLS,
     _ATTRIBUTE_INFO,
 }  # fmt: skip
-_SHARED = 2  # flag of a message that is kept elsewhere
+_SHARED, _ELSEWHERE = 2, b""  # flag of a message that is kept elsewhere, and what is here of it
 _FLOATS = {  # size: exponent's place and bits, mantissa's place and bits, exponent's bias
     2: (10, 5, 0, 10, 15),
     4: (23, 8, 0, 23, 127),
@@ -57,10 +57,14 @@ class File:
         self._bytes_left, self._parts_left = _MOST_READS * len(content), _MOST_PARTS
         self._objects: dict[int, Group | Dataset | None] = {}
         self._texts: dict[int, dict[int, tuple[int, int]]] = {}
+
+    @property
+    def root(self) -> Group:
+        """The group in which all others are."""
         root = self.object_at(self._root_address())
         if not isinstance(root, Group):
             raise DamagedError("it has no root group")
-        self.root = root
+        return root
 
     def _root_address(self) -> int:
         if self.block(0, 8) != SIGNATURE:
@@ -91,15 +95,21 @@ class File:
         """An error if these bytes may not be read."""
         if address + size > len(self._content):
             raise DamagedError(f"{size} bytes at {address} are not in its {len(self._content)}")
+        self.count(size)
+
+    def count(self, size: int, parts: int = 1) -> None:
+        """An error if more bytes or parts than these would be too many."""
         self._bytes_left -= size
         if self._bytes_left < 0:
             raise DamagedError("its parts refer to the same bytes again and again")
-        self._count_part()
-
-    def _count_part(self) -> None:
-        self._parts_left -= 1
+        self._parts_left -= parts
         if self._parts_left < 0:
             raise DamagedError(f"it has more than {_MOST_PARTS} parts")
+
+    def close(self) -> None:
+        """Let go of the bytes, of which arrays that were read keep what they need."""
+        self._content = b""
+        self._objects.clear()
 
     def signed_block(self, address: int, signature: bytes, size: int) -> bytes:
         """Bytes that must begin with a signature."""
@@ -114,7 +124,7 @@ class File:
 
     def name(self, address: int, end: int) -> str:
         """The name that begins at an address and ends with a zero."""
-        end = min(end, address + _MAX_PART, len(self._content))
+        end = min(end, address + _MAX_NAME, len(self._content))
         place = self._content.find(b"\0", address, end)
         if place < 0:
             raise DamagedError(f"the name at {address} does not end")
@@ -153,9 +163,7 @@ class File:
     def _read_object(self, address: int) -> Group | Dataset | None:
         messages: dict[int, list[bytes]] = {}
         for kind, flags, body in self._messages(address):
-            if flags & _SHARED:
-                raise DamagedError("it shares messages between objects, which is not read here")
-            messages.setdefault(kind, []).append(body)
+            messages.setdefault(kind, []).append(_ELSEWHERE if flags & _SHARED else body)
         if _LAYOUT in messages:
             return Dataset(self, address, messages)
         if messages.keys() & {_SYMBOLS, _LINK_INFO, _LINK}:
@@ -185,7 +193,7 @@ class File:
                 start_of_body = place + layout.size
                 place = start_of_body + length
                 body = data[start_of_body:place]
-                self._count_part()
+                self.count(0)
                 if place > size:
                     raise DamagedError(f"the header at {address} has a message without end")
                 if kind == _CONTINUATION:
@@ -207,6 +215,8 @@ class _Object:
     def _message(self, kind: int) -> bytes:
         if kind not in self._messages:
             raise DamagedError(f"the object at {self.address} lacks a message of kind {kind}")
+        if self._messages[kind][0] == _ELSEWHERE:
+            raise DamagedError(f"the object at {self.address} shares what it is with others")
         return self._messages[kind][0]
 
     @functools.cached_property
@@ -218,7 +228,7 @@ class _Object:
                 stored = _FractalHeap(self.file, heap)
                 records = _records(self.file, tree, 8, lambda record: record[:8])
                 found += map(stored.find, records)
-        return {a.name: a for a in (_attribute(self.file, body) for body in found)}
+        return {a.name: a for a in (Attribute(self.file, body) for body in found)}
 
 
 class Group(_Object):
@@ -289,10 +299,13 @@ class Dataset(_Object):
             size = math.prod(self.shape) * self.type.size
             if len(said) < 2 + size:
                 raise DamagedError(f"the dataset at {self.address} is shorter than its shape")
+            self.file.count(size)
             return np.frombuffer(said[2 : 2 + size], self.type.dtype).reshape(self.shape)
-        address = struct.unpack("<Q", said[:8])[0]
         if 0 in self.shape:
             return np.zeros(self.shape, self.type.dtype)
+        address = struct.unpack("<Q", said[:8])[0]
+        if address == _NOWHERE:
+            raise DamagedError(f"the dataset at {self.address} was never written")
         return self.file.array(address, self.shape, self.type.dtype)
 
 
@@ -302,44 +315,52 @@ class Datatype(NamedTuple):
     name: str  # for people
     size: int  # bytes
     dtype: np.dtype | None = None  # of numbers
-    is_text: bool = False
+    padding: int | None = None  # of texts
     is_of_any_length: bool = False
 
 
-class Attribute(NamedTuple):
-    """An attribute, not yet decoded."""
+class Attribute:
+    """An attribute, of which only the name is read at once."""
 
-    file: File
-    name: str
-    type: Datatype
-    shape: tuple[int, ...] | None
-    data: bytes
+    def __init__(self, file: File, body: bytes) -> None:
+        self._file = file
+        version, self._is_shared, *sizes = struct.unpack("<BB3H", body[:8])
+        if version not in (1, 2, 3):
+            raise DamagedError(f"an attribute is of version {version}")
+        place, self._parts = 9 if version == 3 else 8, []
+        for size in sizes:
+            self._parts.append(body[place : place + size])
+            place += (size + 7) // 8 * 8 if version == 1 else size
+        self.name = self._parts[0].partition(b"\0")[0].decode()
+        self._data = body[place:]
+
+    @property
+    def type(self) -> Datatype:
+        if self._is_shared:
+            raise DamagedError(f"attribute '{self.name}' shares what it is with others")
+        return _datatype(self._parts[1])
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """None if it holds nothing at all."""
+        return _shape(self._parts[2])
 
     def texts(self) -> list[str]:
         """The texts in an attribute of such."""
-        size, count = self.type.size, math.prod(self.shape or ())
-        if not self.type.is_text or size == 0 or count * size > len(self.data):
+        kind, count = self.type, math.prod(self.shape or ())
+        if kind.padding is None or kind.size == 0 or count * kind.size > len(self._data):
             raise DamagedError(f"attribute '{self.name}' does not hold {count} texts")
-        elements = [self.data[i * size : (i + 1) * size] for i in range(count)]
-        if self.type.is_of_any_length:
-            elements = [self._in_heap(element) for element in elements]
-        return [element.partition(b"\0")[0].decode() for element in elements]
+        self._file.count(count * kind.size, count)
+        found = [self._data[i : i + kind.size] for i in range(0, count * kind.size, kind.size)]
+        if kind.is_of_any_length:
+            found = [self._in_heap(element) for element in found]
+        elif kind.padding:
+            return [text.rstrip(b" " if kind.padding == 2 else b"\0").decode() for text in found]
+        return [text.partition(b"\0")[0].decode() for text in found]
 
     def _in_heap(self, element: bytes) -> bytes:
         length, address, index = struct.unpack("<IQI", element)
-        return self.file.text(address, index, length)
-
-
-def _attribute(file: File, body: bytes) -> Attribute:
-    version, _, *sizes = struct.unpack("<BB3H", body[:8])
-    if version not in (1, 2, 3) or (version > 1 and body[1]):
-        raise DamagedError(f"an attribute is of version {version}, or shares its type")
-    place, parts = 9 if version == 3 else 8, []
-    for size in sizes:
-        parts.append(body[place : place + size])
-        place += (size + 7) // 8 * 8 if version == 1 else size
-    name = parts[0].partition(b"\0")[0].decode()
-    return Attribute(file, name, _datatype(parts[1]), _shape(parts[2]), body[place:])
+        return self._file.text(address, index, length)
 
 
 def _shape(body: bytes) -> tuple[int, ...] | None:
@@ -352,22 +373,23 @@ def _shape(body: bytes) -> tuple[int, ...] | None:
 
 
 def _datatype(body: bytes) -> Datatype:
-    kind, low, size = struct.unpack("<2B2xI", body[:8])
+    kind, low, high, size = struct.unpack("<3BxI", body[:8])
     kind &= 15
     name = _CLASSES[kind] if kind < len(_CLASSES) else "unknown values"
     order = ">" if low & 1 else "<"
     if kind == 0 and size in (1, 2, 4, 8) and struct.unpack("<2H", body[8:12]) == (0, 8 * size):
         dtype = np.dtype(f"{order}{'i' if low & 8 else 'u'}{size}")
         return Datatype(dtype.name, size, dtype)
-    if kind == 1 and size in _FLOATS and not low & 64:
-        said = struct.unpack("<2H4BI", body[8:20])
-        if said == (0, 8 * size, *_FLOATS[size]):
+    if kind == 1 and size in _FLOATS:
+        said = (low & 0x70, high, *struct.unpack("<2H4BI", body[8:20]))
+        if said == (0x20, 8 * size - 1, 0, 8 * size, *_FLOATS[size]):
             dtype = np.dtype(f"{order}f{size}")
             return Datatype(dtype.name, size, dtype)
     if kind == 3:
-        return Datatype(name, size, is_text=True)
-    is_text = kind == 9 and low & 15 == 1 and size == 16
-    return Datatype(name, size, is_text=is_text, is_of_any_length=is_text)
+        return Datatype(name, size, padding=low & 15)
+    if kind == 9 and low & 15 == 1 and size == 16:
+        return Datatype(name, size, padding=0, is_of_any_length=True)
+    return Datatype(name, size)
 
 
 def _symbols(file: File, tree: int, heap: int) -> Iterator[tuple[str, int | None]]:
@@ -425,11 +447,23 @@ class _FractalHeap:
         self._offset_size = (bits + 7) // 8
         self._length_size = min(((largest.bit_length() - 1) + 7) // 8, _bytes_for(most))
         self._direct_rows = (largest // self._start).bit_length() + 1
+        self._tree_of_large = struct.unpack("<Q", head[22:30])[0]
+
+    @functools.cached_property
+    def _large(self) -> dict[int, tuple[int, int]]:
+        """Address and size of each part too large for a block, by its number."""
+        records = _records(self._file, self._tree_of_large, 1, struct.Struct("<3Q").unpack)
+        return {number: (address, size) for address, size, number in records}
 
     def find(self, identity: bytes) -> bytes:
         """The part of this identity."""
+        if identity[0] & 0x30 == 0x10:
+            number = int.from_bytes(identity[1:], "little")
+            if number not in self._large:
+                raise DamagedError(f"a heap has no large part {number}")
+            return self._file.block(*self._large[number])
         if identity[0] & 0x30:
-            raise DamagedError("a part of a heap is too large to be read here")
+            raise DamagedError("a part of a heap is of an unknown kind")
         middle = 1 + self._offset_size
         offset = int.from_bytes(identity[1:middle], "little")
         length = int.from_bytes(identity[middle : middle + self._length_size], "little")
@@ -449,8 +483,6 @@ class _FractalHeap:
                 rows = (size // (self._columns * self._start)).bit_length()
                 if rows == 0:
                     raise DamagedError("a heap has blocks within blocks that are too small")
-        if length > _MAX_PART:
-            raise DamagedError(f"a part of {length} bytes is larger than {_MAX_PART}")
         self._file.signed_block(block, b"FHDB", 4)
         return self._file.block(block + offset, length)
 

@@ -102,8 +102,11 @@ class _Reader:
         self._read_top(model, skip=False)
 
     def by_name(self, model: Any) -> None:
+        layers: dict[str, list[Any]] = {}
+        for layer in model.layers:
+            layers.setdefault(layer.name, []).append(layer)
         for k, name in enumerate(hdf5.names(self.group, "layer_names")):
-            for layer in [layer for layer in model.layers if layer.name == name]:
+            for layer in layers.get(name, []):
                 weights, variables = self._weights_of(name), _in_legacy_order(layer)
                 what = f"layer #{k} (named {name})"
                 if self._counts_agree(what, weights, variables, self.skip_mismatch):

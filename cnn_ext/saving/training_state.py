@@ -21,6 +21,7 @@ from cnn_ext.saving.weights import set_all, values_in, write_hdf5, write_weights
 
 _GROUP = "training"
 _KINDS = "biuf"  # of dtypes
+_MAX_KEY = 2**60
 
 
 class NotPlainError(TypeError):
@@ -137,6 +138,19 @@ def _decoded(value: Any, file: hdf5.Group) -> Any:
         array = array.view(np.bool_) if kind == "bools" else array
         return array[()] if is_scalar else array
     if kind == "dict":
-        return {_decoded(k, file): _decoded(v, file) for k, v in inside}
-    makes: dict[str, Any] = {"tuple": tuple, "set": set}
-    return makes[kind](_decoded(v, file) for v in inside)
+        return {_key(_decoded(k, file)): _decoded(v, file) for k, v in inside}
+    if kind == "set":
+        return {_key(_decoded(v, file)) for v in inside}
+    if kind != "tuple":
+        raise ValueError(f"a value of kind {kind}")
+    return tuple(_decoded(v, file) for v in inside)
+
+
+def _key(value: Any) -> Any:
+    """A value to be looked up; of larger integers any number can be of one hash."""
+    if isinstance(value, int | np.integer) and not -_MAX_KEY < value < _MAX_KEY:
+        raise ValueError(f"{value} is too large to be looked up")
+    if isinstance(value, tuple):
+        for item in value:
+            _key(item)
+    return value

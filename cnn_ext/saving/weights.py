@@ -121,9 +121,9 @@ def values_in(file: hdf5.Group, model: Any, skip_mismatch: bool = False) -> Valu
             warnings.warn(f"'{holder.name}' was skipped: {error}", stacklevel=5)
         else:
             found |= {id(variable): (variable, value) for variable, value in values}
-    left = _unread(file, places)
-    if left and not skip_mismatch:
-        raise Mismatch(f"'{left[0]}' holds variables that the model has no place for")
+    left = None if skip_mismatch else _unread(file, {*places})
+    if left is not None:
+        raise Mismatch(f"'{left}' holds variables that the model has no place for")
     return found
 
 
@@ -217,7 +217,10 @@ def _read(
     return values
 
 
-def _unread(file: hdf5.Group, places: list[str]) -> list[str]:
-    """Where the file holds variables of layers that were not asked for."""
-    found = [name for name, group in hdf5.groups(file) if name.endswith("/vars") and len(group)]
-    return [n for n in found if n not in places and not n.startswith("optimizer/")]
+def _unread(file: hdf5.Group, places: set[str]) -> str | None:
+    """Where the file holds variables of a layer that were not asked for."""
+    for place, group in hdf5.groups(file):
+        asked_for = place in places or place.startswith("optimizer/")
+        if place.endswith("/vars") and len(group) and not asked_for:
+            return place
+    return None
