@@ -59,16 +59,6 @@ def test_names_without_number(tmp_path):
     refused(lambda: small_model().load_weights(tmp_path / "m.h5"), "has more than 1048576 parts")
 
 
-def test_names_of_many_layers_with_a_name(tmp_path):
-    """Each is looked for once, not layer by layer."""
-    legacy(tmp_path / "m.h5", names(20_000, b"b"), names(1))
-    layers = [cnn_ext.layers.Dense(2, name=f"l{i}") for i in range(300)]
-    model = cnn_ext.Sequential([cnn_ext.layers.Input((2,)), *layers])
-    start = time.monotonic()
-    model.load_weights(tmp_path / "m.h5", by_name=True)
-    assert time.monotonic() - start < 1
-
-
 def test_long_paths_of_many_groups(tmp_path):
     path = tmp_path / "m.weights.h5"
     small_model().save_weights(path)
