@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import random
 import shutil
@@ -23,6 +24,7 @@ def fuzz():
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(str(FUZZ))
         targets, mutate = (importlib.import_module(name) for name in ("fuzzed", "mutate"))
+        gc.collect()  # what other tests have left, graphs of TensorFlow above all, can take long
         yield targets, mutate
     shutil.rmtree(targets.FOLDER)
 
