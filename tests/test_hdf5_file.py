@@ -10,9 +10,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import cnn_ext
-from cnn_ext.saving.hdf5_file import DamagedError, Dataset, File, Group
+from cnn_ext.saving.hdf5_bytes import DamagedError
+from cnn_ext.saving.hdf5_file import Dataset, File, Group
 
 VERSIONS = ("earliest", "v108", "v110", "v112", "latest")
 
@@ -131,6 +134,24 @@ def test_attributes_of_text(libver, order, more):
             wanted = [v if isinstance(v, str) else v.decode() for v in value]
             found = attributes[name].texts() if 0 not in attributes[name].shape else []
             assert found == wanted
+
+
+names = st.text(st.characters(exclude_characters="/\0.", codec="utf8"), min_size=1, max_size=30)
+values = st.builds(np.arange, st.integers(0, 50), dtype=st.sampled_from(["f4", "i8", "u1"]))
+trees = st.recursive(values, lambda inside: st.dictionaries(names, inside, max_size=12))
+
+
+@settings(max_examples=150, deadline=None)
+@given(tree=trees, libver=st.sampled_from(VERSIONS), order=st.booleans())
+def test_any_tree(tree, libver, order):
+    def write(group, content):
+        for name, value in content.items():
+            if isinstance(value, dict):
+                write(group.create_group(name, track_order=order), value)
+            else:
+                group[name] = value
+
+    check_as_h5py(written(lambda file: write(file, {"top": tree}), libver, track_order=order))
 
 
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
@@ -288,7 +309,7 @@ FORGED = {  # version, what comes before the bytes, how far, other bytes, and wh
     "superblock": ("earliest", b"\x89HDF", 8, b"\4", "superblock is of version 4, later than 3"),
     "sizes": ("earliest", b"\x89HDF", 13, b"\4", "not of 8 bytes"),
     "end": ("earliest", b"\x89HDF", 46, b"\1", r"it was \d{15} bytes long. Received: "),
-    "base": ("latest", b"\x89HDF", 12, b"\1", "bytes long"),
+    "base": ("latest", b"\x89HDF", 12, b"\1", "its addresses begin at 1, not at its first byte"),
     "root": ("earliest", b"\x89HDF", 64, b"\0\1", "there is no object at|no root group"),
     "tree of tables": ("earliest", b"TREE", 4, b"\1", "is not one of groups"),
     "table": ("earliest", b"SNOD", 0, b"x", "there is no SNOD at"),

@@ -11,7 +11,7 @@ from cnn_ext import budget, registry
 from cnn_ext.saving.hdf5 import ModelFileError
 
 MAX_BYTES = 2**25
-_MAX_VALUES = 10**6  # in lists and objects
+_MAX_CONTAINERS = 10**6  # lists and objects
 _MAX_DEPTH = 200  # of nested JSON
 _MAX_MEMORY = 8  # bytes of variables, the optimizer's and metrics' too, for a byte of weights
 _FREE_MEMORY = 2**26  # bytes of variables that any file may declare
@@ -22,8 +22,8 @@ def parsed(config: bytes, name: str) -> dict[str, Any]:
     """The object that JSON describes; `name` is the JSON's, for errors."""
     if len(config) > MAX_BYTES:
         raise ModelFileError(f"{name} has {len(config)} bytes, more than {MAX_BYTES}")
-    if sum(map(config.count, (b"[", b"{", b","))) > _MAX_VALUES:
-        raise ModelFileError(f"{name} has more than {_MAX_VALUES} values")
+    if config.count(b"[") + config.count(b"{") > _MAX_CONTAINERS:
+        raise ModelFileError(f"{name} has more than {_MAX_CONTAINERS} lists and objects")
     depth = deepest = 0
     for byte in config.translate(None, _NO_BRACKETS):
         depth += 1 if byte in b"[{" else -1

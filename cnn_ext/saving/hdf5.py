@@ -36,9 +36,8 @@ class Mismatch(ValueError):
 def opened(source: Path | bytes, where: str) -> Iterator[Group]:
     """The root of an HDF5 file; what goes wrong becomes a ModelFileError."""
     try:
-        with contextlib.closing(
-            File(source if isinstance(source, bytes) else source.read_bytes())
-        ) as file:
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        with contextlib.closing(File(content)) as file:
             yield file.root
     except Mismatch as error:
         raise ModelFileError(f"{where}: {error}") from None

@@ -15,16 +15,15 @@ from __future__ import annotations
 import functools
 import math
 import struct
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
+from cnn_ext.saving.hdf5_bytes import NOWHERE, DamagedError, LimitedBytes
+from cnn_ext.saving.hdf5_index import attributes_in_heap, link, links_in_heap, symbols
+
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_MOST_READS = 3  # bytes read for a byte of the file
-_MOST_PARTS = 2**20  # which are a few for each variable of a model
-_MAX_NAME = 2**16  # bytes
-_NOWHERE = 2**64 - 1
 _DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _OUTSIDE, _LAYOUT = 0x1, 0x2, 0x3, 0x6, 0x7, 0x8
 _ATTRIBUTE, _CONTINUATION, _SYMBOLS, _ATTRIBUTE_INFO = 0xC, 0x10, 0x11, 0x15
 _USED = {
@@ -42,19 +41,13 @@ _CLASSES = (
     "opaque bytes", "records", "references", "enumerated values", "lists or texts of any length",
     "arrays",
 )  # fmt: skip
-_Record = TypeVar("_Record")
 
 
-class DamagedError(ValueError):
-    """Bytes that are not the HDF5 that can be read here."""
-
-
-class File:
+class File(LimitedBytes):
     """An HDF5 file's bytes, and the objects in them by their addresses."""
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._bytes_left, self._parts_left = _MOST_READS * len(content), _MOST_PARTS
+        super().__init__(content)
         self._objects: dict[int, Group | Dataset | None] = {}
         self._texts: dict[int, dict[int, tuple[int, int]]] = {}
 
@@ -76,59 +69,16 @@ class File:
         if self.block(sizes, 2) != b"\x08\x08":
             raise DamagedError("its addresses and sizes are not of 8 bytes")
         start, *_, end = struct.unpack("<3Q", self.block(base, 24))
-        if start != 0 or end > len(self._content):
-            raise DamagedError(f"it was {end - start} bytes long. Received: {len(self._content)}")
+        if start:
+            raise DamagedError(f"its addresses begin at {start}, not at its first byte")
+        if end > len(self):
+            raise DamagedError(f"it was {end} bytes long. Received: {len(self)}")
         return self.number(root, 8)
-
-    def block(self, address: int, size: int) -> bytes:
-        """Some bytes of the file."""
-        self.check(address, size)
-        return self._content[address : address + size]
-
-    def array(self, address: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """A part of the file as an array, which cannot be written to."""
-        count = math.prod(shape)
-        self.check(address, count * dtype.itemsize)
-        return np.frombuffer(self._content, dtype, count, address).reshape(shape)
-
-    def check(self, address: int, size: int) -> None:
-        """An error if these bytes may not be read."""
-        if address + size > len(self._content):
-            raise DamagedError(f"{size} bytes at {address} are not in its {len(self._content)}")
-        self.count(size)
-
-    def count(self, size: int, parts: int = 1) -> None:
-        """An error if more bytes or parts than these would be too many."""
-        self._bytes_left -= size
-        if self._bytes_left < 0:
-            raise DamagedError("its parts refer to the same bytes again and again")
-        self._parts_left -= parts
-        if self._parts_left < 0:
-            raise DamagedError(f"it has more than {_MOST_PARTS} parts")
 
     def close(self) -> None:
         """Let go of the bytes, of which arrays that were read keep what they need."""
         self._content = b""
         self._objects.clear()
-
-    def signed_block(self, address: int, signature: bytes, size: int) -> bytes:
-        """Bytes that must begin with a signature."""
-        found = self.block(address, size)
-        if not found.startswith(signature):
-            raise DamagedError(f"there is no {signature.decode()} at {address}")
-        return found
-
-    def number(self, address: int, size: int) -> int:
-        """A number without sign."""
-        return int.from_bytes(self.block(address, size), "little")
-
-    def name(self, address: int, end: int) -> str:
-        """The name that begins at an address and ends with a zero."""
-        end = min(end, address + _MAX_NAME, len(self._content))
-        place = self._content.find(b"\0", address, end)
-        if place < 0:
-            raise DamagedError(f"the name at {address} does not end")
-        return self.block(address, place - address).decode()
 
     def text(self, address: int, index: int, length: int) -> bytes:
         """A text of any length, kept in a global heap."""
@@ -223,11 +173,7 @@ class _Object:
     def attributes(self) -> dict[str, Attribute]:
         found = [*self._messages.get(_ATTRIBUTE, [])]
         if _ATTRIBUTE_INFO in self._messages:
-            heap, tree = _dense(self._message(_ATTRIBUTE_INFO), has_wide_order=False)
-            if heap != _NOWHERE:
-                stored = _FractalHeap(self.file, heap)
-                records = _records(self.file, tree, 8, lambda record: record[:8])
-                found += map(stored.find, records)
+            found += attributes_in_heap(self.file, self._message(_ATTRIBUTE_INFO))
         return {a.name: a for a in (Attribute(self.file, body) for body in found)}
 
 
@@ -243,15 +189,11 @@ class Group(_Object):
     @functools.cached_property
     def links(self) -> dict[str, int | None]:
         """The address of each object in the group; None for a link to somewhere else."""
-        links = dict(map(_link, self._messages.get(_LINK, [])))
+        links = dict(map(link, self._messages.get(_LINK, [])))
         if _LINK_INFO in self._messages:
-            heap, tree = _dense(self._message(_LINK_INFO), has_wide_order=True)
-            if heap != _NOWHERE:
-                stored = _FractalHeap(self.file, heap)
-                records = _records(self.file, tree, 5, lambda record: record[4:11])
-                links.update(_link(stored.find(record)) for record in records)
+            links.update(links_in_heap(self.file, self._message(_LINK_INFO)))
         for message in self._messages.get(_SYMBOLS, []):
-            links.update(_symbols(self.file, *struct.unpack("<2Q", message[:16])))
+            links.update(symbols(self.file, *struct.unpack("<2Q", message[:16])))
         return links
 
     def get(self, name: str) -> Group | Dataset | None:
@@ -304,7 +246,7 @@ class Dataset(_Object):
         if 0 in self.shape:
             return np.zeros(self.shape, self.type.dtype)
         address = struct.unpack("<Q", said[:8])[0]
-        if address == _NOWHERE:
+        if address == NOWHERE:
             raise DamagedError(f"the dataset at {self.address} was never written")
         return self.file.array(address, self.shape, self.type.dtype)
 
@@ -390,132 +332,3 @@ def _datatype(body: bytes) -> Datatype:
     if kind == 9 and low & 15 == 1 and size == 16:
         return Datatype(name, size, padding=0, is_of_any_length=True)
     return Datatype(name, size)
-
-
-def _symbols(file: File, tree: int, heap: int) -> Iterator[tuple[str, int | None]]:
-    """Links of a group of the older kind: its B-tree leads to tables, and names are in a heap."""
-    head = file.signed_block(heap, b"HEAP", 32)
-    size, names = struct.unpack("<8xQ8xQ", head)
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        kind, level, count = struct.unpack("<4xBBH", file.signed_block(node, b"TREE", 8))
-        if kind != 0:
-            raise DamagedError(f"the tree at {node} is not one of groups")
-        children = struct.unpack(f"<{2 * count}Q", file.block(node + 32, 16 * count))[::2]
-        if level:
-            waiting += children
-            continue
-        for child in children:
-            (count,) = struct.unpack("<6xH", file.signed_block(child, b"SNOD", 8))
-            entries = file.block(child + 8, 40 * count)
-            for name, address in struct.iter_unpack("<QQ24x", entries):
-                found = file.name(names + name, names + size)
-                yield found, None if address == _NOWHERE else address
-
-
-def _link(body: bytes) -> tuple[str, int | None]:
-    """Name and address of a link of the newer kind."""
-    version, flags = body[:2]
-    if version != 1:
-        raise DamagedError(f"a link is of version {version}")
-    kind = body[2] if flags & 8 else 0
-    place = 2 + bool(flags & 8) + 8 * bool(flags & 4) + bool(flags & 16)
-    width = 1 << (flags & 3)
-    end = place + width + int.from_bytes(body[place : place + width], "little")
-    name = body[place + width : end].decode()
-    return name, struct.unpack("<Q", body[end : end + 8])[0] if kind == 0 else None
-
-
-def _dense(info: bytes, has_wide_order: bool) -> tuple[int, int]:
-    """Addresses of the heap and the tree of names for links or attributes in great number."""
-    order = (8 if has_wide_order else 2) * (info[1] & 1)
-    return struct.unpack("<2Q", info[2 + order : 18 + order])
-
-
-class _FractalHeap:
-    """A heap: blocks in rows, each row's twice as large as the last one's."""
-
-    def __init__(self, file: File, address: int) -> None:
-        self._file = file
-        head = file.signed_block(address, b"FRHP", 142)
-        filters, most = struct.unpack("<HxI", head[7:14])
-        self._columns, self._start, largest, bits = struct.unpack("<HQQH", head[110:130])
-        self._root, self._rows = struct.unpack("<QH", head[132:142])
-        if filters or not self._columns or not self._start or largest < self._start:
-            raise DamagedError(f"the heap at {address} cannot be read")
-        self._offset_size = (bits + 7) // 8
-        self._length_size = min(((largest.bit_length() - 1) + 7) // 8, _bytes_for(most))
-        self._direct_rows = (largest // self._start).bit_length() + 1
-        self._tree_of_large = struct.unpack("<Q", head[22:30])[0]
-
-    @functools.cached_property
-    def _large(self) -> dict[int, tuple[int, int]]:
-        """Address and size of each part too large for a block, by its number."""
-        records = _records(self._file, self._tree_of_large, 1, struct.Struct("<3Q").unpack)
-        return {number: (address, size) for address, size, number in records}
-
-    def find(self, identity: bytes) -> bytes:
-        """The part of this identity."""
-        if identity[0] & 0x30 == 0x10:
-            number = int.from_bytes(identity[1:], "little")
-            if number not in self._large:
-                raise DamagedError(f"a heap has no large part {number}")
-            return self._file.block(*self._large[number])
-        if identity[0] & 0x30:
-            raise DamagedError("a part of a heap is of an unknown kind")
-        middle = 1 + self._offset_size
-        offset = int.from_bytes(identity[1:middle], "little")
-        length = int.from_bytes(identity[middle : middle + self._length_size], "little")
-        block, rows = self._root, self._rows
-        while rows:
-            self._file.signed_block(block, b"FHIB", 4)
-            row = (offset // (self._columns * self._start)).bit_length()
-            if row >= rows:
-                raise DamagedError(f"the heap's block at {block} has no place {offset}")
-            size = self._start << max(row - 1, 0)
-            before = self._columns * (size if row else 0)
-            column, offset = divmod(offset - before, size)
-            entry = block + 13 + self._offset_size + 8 * (row * self._columns + column)
-            block = self._file.number(entry, 8)
-            rows = 0
-            if row >= self._direct_rows:
-                rows = (size // (self._columns * self._start)).bit_length()
-                if rows == 0:
-                    raise DamagedError("a heap has blocks within blocks that are too small")
-        self._file.signed_block(block, b"FHDB", 4)
-        return self._file.block(block + offset, length)
-
-
-def _records(
-    file: File, address: int, kind: int, take: Callable[[bytes], _Record]
-) -> Iterator[_Record]:
-    """What is taken of each record of a B-tree of version 2."""
-    head = file.signed_block(address, b"BTHD", 26)
-    found, node_size, size, depth = struct.unpack("<5xBIHH", head[:14])
-    root, count = struct.unpack("<QH", head[16:26])
-    if found != kind or size < 11 or depth > 20 or node_size < 10 + size:
-        raise DamagedError(f"the tree at {address} cannot be read")
-    most = (node_size - 10) // size  # records of a leaf
-    width, total_widths, total = _bytes_for(most), [0], most
-    for _ in range(depth):
-        pointer = 8 + width + total_widths[-1]
-        inner = max(0, node_size - 10 - pointer) // (size + pointer)
-        total = (inner + 1) * total + inner
-        total_widths.append(_bytes_for(total))
-    waiting = [(root, count, depth)] if root != _NOWHERE else []
-    while waiting:
-        node, count, level = waiting.pop()
-        file.signed_block(node, b"BTIN" if level else b"BTLF", 6)
-        end = node + 6 + count * size
-        data = file.block(node + 6, count * size)
-        yield from (take(data[i : i + size]) for i in range(0, len(data), size))
-        if level:
-            pointer = 8 + width + total_widths[level - 1]
-            pointers = range(end, end + (count + 1) * pointer, pointer)
-            waiting += [(file.number(p, 8), file.number(p + 8, width), level - 1) for p in pointers]
-
-
-def _bytes_for(limit: int) -> int:
-    """Bytes of the numbers up to a limit."""
-    return max(1, (limit.bit_length() + 7) // 8)

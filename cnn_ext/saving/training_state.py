@@ -120,9 +120,11 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, tuple):
         return {"tuple": [_encoded(v, arrays) for v in value]}
     if isinstance(value, set | frozenset):
-        return {"set": [_encoded(v, arrays) for v in value]}
+        return {"set": [_encoded(_key(v), arrays) for v in value]}
     if isinstance(value, dict):
-        return {"dict": [[_encoded(k, arrays), _encoded(v, arrays)] for k, v in value.items()]}
+        return {
+            "dict": [[_encoded(_key(k), arrays), _encoded(v, arrays)] for k, v in value.items()]
+        }
     raise NotPlainError(f"an object of type {type(value).__name__}")
 
 
@@ -149,7 +151,7 @@ def _decoded(value: Any, file: hdf5.Group) -> Any:
 def _key(value: Any) -> Any:
     """A value to be looked up; of larger integers any number can be of one hash."""
     if isinstance(value, int | np.integer) and not -_MAX_KEY < value < _MAX_KEY:
-        raise ValueError(f"{value} is too large to be looked up")
+        raise NotPlainError(f"{value}, too large to be looked up")
     if isinstance(value, tuple):
         for item in value:
             _key(item)
